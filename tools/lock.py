@@ -1,5 +1,7 @@
 """Pin and hash every requirement, for every platform and Python at once, naming no index.
 
+Run it by:
+
     make lock                        keep the pins that still fit
     make lock LOCK_ARGS=--upgrade    take the newest versions
 """
@@ -28,7 +30,7 @@ COMMON = (
     "--custom-compile-command=make lock",
 )
 
-# One row per lock: the file, what goes into it. The demo's pins hold for all, as they share a .venv.
+# Each lock's file and what goes into it. The demo's pins hold in dev.txt too: they share .venv.
 LOCKS = (
     ("demo.txt", ("pyproject.toml", "--extra=cli", "--group=build")),
     (
