@@ -1,0 +1,1 @@
+"""bot_v2: one typed brokerage contract, many brokers, exact money."""

@@ -1,0 +1,1 @@
+"""What bot_v2 offers to a trading bot."""

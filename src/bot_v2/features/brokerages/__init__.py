@@ -1,0 +1,1 @@
+"""The brokerages: the contract in `core`, and a package for each adapter."""

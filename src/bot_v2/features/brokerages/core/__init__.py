@@ -1,0 +1,1 @@
+"""The contract. Import it from `bot_v2.features.brokerages.core.interfaces`."""

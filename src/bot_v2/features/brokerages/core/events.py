@@ -1,0 +1,51 @@
+"""What streams yield: typed events, and a gap where one was missed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from bot_v2.features.brokerages.core.fields import check_fields
+from bot_v2.features.brokerages.core.fills import Fill
+from bot_v2.features.brokerages.core.market_data import Quote
+from bot_v2.features.brokerages.core.orders import Order
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class OrderEvent:
+    """An order changed."""
+
+    order: Order
+    """The order after the change."""
+    fill: Fill | None = None
+    """The execution that changed it. None: it was not one."""
+
+    def __attrs_post_init__(self) -> None:
+        check_fields(self)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class QuoteEvent:
+    """The best prices changed."""
+
+    quote: Quote
+    """The quote after the change."""
+
+    def __attrs_post_init__(self) -> None:
+        check_fields(self)
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class StreamGap:
+    """Events were missed: read what they may have changed before trusting the stream again."""
+
+    timestamp: datetime
+    """When the gap was found."""
+    reason: str
+    """Why: the queue overflowed, the connection was lost, a sequence number is missing."""
+    missed: int | None = None
+    """How many events. None: nobody can know."""
+
+    def __attrs_post_init__(self) -> None:
+        check_fields(self)

@@ -1,0 +1,71 @@
+"""What a broker reports of an order, booked on the evidence and in any order of arrival."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from bot_v2.features.brokerages.core.fields import require
+from bot_v2.features.brokerages.core.order_status import (
+    ENDED_STATUSES,
+    OrderStatus,
+)
+from bot_v2.features.brokerages.core.orders import Order
+
+_LIVE_RANK = {
+    OrderStatus.UNKNOWN: 0,
+    OrderStatus.PENDING: 1,
+    OrderStatus.OPEN: 2,
+    OrderStatus.PARTIALLY_FILLED: 3,
+    OrderStatus.PENDING_CANCEL: 4,
+}
+
+
+def order_after_report(known: Order, reported: Order) -> Order:
+    """Return the order after a report about it, whichever of the two is the newer.
+
+    Reports arrive late, twice and out of order. What was filled only grows: a smaller cumulative
+    quantity is an older report, never a subtraction (a bust or a correction has a message of its
+    own). An ended order does not come back to life by a late report, but a fill that arrives
+    after the end is booked: a CANCELLED order whose late fills complete it is FILLED.
+
+    Raises:
+        InvalidFieldError: the report is of another order.
+    """
+    if reported.order_id != known.order_id:
+        raise require(reported, "order_id", f"{known.order_id!r}: the order that is known")
+    newer, older = (reported, known) if _is_newer(reported, known) else (known, reported)
+    status = _status_after(known, reported, newer)
+    most = max(known, reported, key=lambda order: order.filled_quantity)
+    return attrs.evolve(
+        newer,
+        status=status,
+        native_status=newer.native_status if status is newer.status else older.native_status,
+        filled_quantity=most.filled_quantity,
+        average_fill_price=most.average_fill_price,
+        fees=most.fees if most.fees is not None else newer.fees,
+        replaced_by=newer.replaced_by or older.replaced_by,
+    )
+
+
+def _is_newer(reported: Order, known: Order) -> bool:
+    if reported.updated_at is not None and known.updated_at is not None:
+        if reported.updated_at != known.updated_at:
+            return reported.updated_at > known.updated_at
+    elif reported.filled_quantity != known.filled_quantity:
+        return reported.filled_quantity > known.filled_quantity
+    return True
+
+
+def _status_after(known: Order, reported: Order, newer: Order) -> OrderStatus:
+    filled = max(known.filled_quantity, reported.filled_quantity)
+    quantity = newer.quantity
+    ended = [order.status for order in (known, reported) if order.status in ENDED_STATUSES]
+    if not ended:
+        live = max(known.status, reported.status, key=_LIVE_RANK.__getitem__)
+        return newer.status if newer.status is OrderStatus.OPEN and filled == Decimal(0) else live
+    # The evidence of a complete fill outweighs any word about how the order ended.
+    if OrderStatus.FILLED in ended or (quantity is not None and filled == quantity):
+        return OrderStatus.FILLED
+    return newer.status if newer.status in ENDED_STATUSES else ended[0]

@@ -1,0 +1,58 @@
+"""Bids and asks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+
+import attrs
+
+from bot_v2.features.brokerages.core.errors import InvalidFieldError
+from bot_v2.features.brokerages.core.fields import check_fields, require_positive
+
+
+@attrs.frozen(weakref_slot=False)
+class PriceLevel:
+    """A price of a book, and what is offered or sought at it."""
+
+    price: Decimal
+    """In quote currency per unit; may be negative (spreads, some futures)."""
+    size: Decimal
+    """In order units; above zero: an empty level is no level."""
+
+    def __attrs_post_init__(self) -> None:
+        # A book has hundreds of levels: this fast path decides, and the slow one names the field.
+        price, size = self.price, self.size
+        if not (
+            type(price) is Decimal
+            and type(size) is Decimal
+            and price.is_finite()
+            and size.is_finite()
+            and size > 0
+        ):
+            check_fields(self)
+            require_positive(self, "size")
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class Orderbook:
+    """Bids and asks of one product."""
+
+    symbol: str
+    """Canonical, or `@native`."""
+    bids: tuple[PriceLevel, ...]
+    """Highest price first."""
+    asks: tuple[PriceLevel, ...]
+    """Lowest price first."""
+    timestamp: datetime | None = None
+    """As of when. None: not said."""
+    sequence: int | None = None
+    """The broker's sequence number. None: not said."""
+
+    def __attrs_post_init__(self) -> None:
+        check_fields(self)
+        if any(worse.price > better.price for better, worse in pairwise(self.bids)):
+            raise InvalidFieldError("Orderbook.bids", self.bids, "the highest price first")
+        if any(worse.price < better.price for better, worse in pairwise(self.asks)):
+            raise InvalidFieldError("Orderbook.asks", self.asks, "the lowest price first")

@@ -1,0 +1,1 @@
+"""Aliases that every layer may import."""
