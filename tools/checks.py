@@ -23,7 +23,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST_ARGS = tuple(shlex.split(os.environ.get("PYTEST_ARGS", "")))
 PYTEST_NO_TESTS = 5
-LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+LINT_IMPORTS = (
+    "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-logo'])"
+)
 CLOSING_LINE = re.compile(r"=* ?(?:no tests ran|\d+ (?:passed|failed|errors?|skipped)\b.*) in ")
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
 

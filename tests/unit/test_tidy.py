@@ -25,7 +25,9 @@ MODULE_LINES = 400
 FUNCTION_LINES = 70
 
 # Modules that may be longer than a module should be, and why.
-LONG_MODULES: dict[str, str] = {}
+LONG_MODULES: dict[str, str] = {
+    f"{BROKERAGES}/core/interfaces.py": "a list of the names that bots import, and nothing else",
+}
 
 # Functions (path::name) that may be longer than a function should be, and why.
 LONG_FUNCTIONS: dict[str, str] = {}
