@@ -140,8 +140,8 @@ class Settings:
         """
         accepted = ", ".join(self._known)
         for name in self._given:
-            known = name in self._known or name.removeprefix(f"{self._prefix}_").lower()
-            if known is not True and known not in self._known:
+            known = name if name in self._known else name.removeprefix(f"{self._prefix}_").lower()
+            if known not in self._known:
                 raise InvalidFieldError("settings", name, f"the names {accepted}")
 
     def _read(self, name: str, aliases: tuple[str, ...] = ()) -> object | None:
