@@ -10,6 +10,7 @@ cores; a part that goes over is marked, and is not a failure, as machines differ
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -107,7 +108,7 @@ def run(command: tuple[str, ...], environment: dict[str, str]) -> tuple[int, str
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -124,7 +125,7 @@ def run(command: tuple[str, ...], environment: dict[str, str]) -> tuple[int, str
 
 def run_part(part: Part) -> Outcome:
     """Run the commands of a part until one fails."""
-    print(f"\n── {part.name} ──", flush=True)
+    print(f"\n== {part.name}", flush=True)
     outcome = Outcome(part)
     started = time.perf_counter()
     for command in part.commands:
@@ -184,6 +185,8 @@ def chosen(names: list[str]) -> tuple[Part, ...]:
 
 def main(arguments: list[str]) -> int:
     """Run the chosen parts and report; 1 when any of them failed."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     outcomes = [run_part(part) for part in chosen(arguments)]
     report(outcomes)
     return int(any(outcome.failed for outcome in outcomes))
