@@ -69,7 +69,8 @@ def main() -> int:
         kept = bool(own) and tally.percent >= promised
         failed |= not kept
         note = "" if kept else ("  too little" if own else "  not measured")
-        print(f"{package:<44}{promised:>8.1f}%{tally.percent:>9.1f}%{note}")
+        figure = f"{tally.percent:.1f}%" if own else "-"
+        print(f"{package:<44}{promised:>8.1f}%{figure:>10}{note}")
         if own and not kept:
             worst = sorted(own.items(), key=lambda item: item[1]["percent_covered"])
             for path, summary in worst[:WORST_SHOWN]:
