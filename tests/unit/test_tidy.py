@@ -36,7 +36,9 @@ LONG_FUNCTIONS: dict[str, str] = {}
 SLEEPERS: dict[str, str] = {}
 
 # Where money is handled, a float may be made only in these modules, and why it is not money.
-FLOAT_MAKERS: dict[str, str] = {}
+FLOAT_MAKERS: dict[str, str] = {
+    f"{BROKERAGES}/core/settings.py": "seconds of time-outs and intervals",
+}
 MONEY_FOLDERS = (
     f"{BROKERAGES}/core",
     f"{BROKERAGES}/paper",
