@@ -101,6 +101,7 @@ def divide(value: Decimal, by: Decimal, places: int, rounding: Rounding) -> Deci
     # The quotient is first cut, not rounded, so that the one rounding is the one asked for. A
     # cut digit beyond 200 could only matter on an exact tie, which a cut quotient is not.
     context.rounding = ROUND_DOWN
+    context.clear_flags()
     quotient = context.divide(value, by)
     if context.flags[Inexact]:
         quotient = context.next_plus(quotient) if quotient > 0 else context.next_minus(quotient)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type
 
 import attrs
 
-from bot_v2.features.brokerages.core.errors import InvalidFieldError
+from bot_v2.features.brokerages.core.errors import InvalidFieldError, Outcome
 
 if TYPE_CHECKING:
     from bot_v2.shared.types import Metadata, MetadataValue
@@ -222,12 +222,22 @@ def check_fields(model: object) -> None:
         value = getattr(model, name)
         refusal = check(value)
         if refusal is not None:
-            raise InvalidFieldError(f"{kind.__name__}.{name}", value, refusal)
+            raise InvalidFieldError(
+                f"{kind.__name__}.{name}", value, refusal, outcome=_outcome_of(kind)
+            )
 
 
 def require(model: object, field: str, accepted: str) -> InvalidFieldError:
     """Return the error for a field whose value has the right type but makes no sense."""
-    return InvalidFieldError(f"{type(model).__name__}.{field}", getattr(model, field), accepted)
+    kind = type(model)
+    return InvalidFieldError(
+        f"{kind.__name__}.{field}", getattr(model, field), accepted, outcome=_outcome_of(kind)
+    )
+
+
+def _outcome_of(model: type) -> Outcome | None:
+    """A request that cannot be built was not sent; a reply that cannot be built proves nothing."""
+    return Outcome.NOT_SENT if getattr(model, "is_request", False) else None
 
 
 def require_positive(model: object, *names: str) -> None:

@@ -183,6 +183,9 @@ if TYPE_CHECKING:
     from bot_v2.features.brokerages.core.secret import (
         Secret,
     )
+    from bot_v2.features.brokerages.core.settings import (
+        Settings,
+    )
     from bot_v2.features.brokerages.core.symbols import (
         EquitySymbol,
         FutureSymbol,
@@ -269,6 +272,7 @@ _MODULE_BY_NAME = {
     "OrderPreview": "order_changes",
     "order_after_report": "order_reports",
     "Secret": "secret",
+    "Settings": "settings",
     "EquitySymbol": "symbols",
     "FutureSymbol": "symbols",
     "NativeSymbol": "symbols",
@@ -369,6 +373,7 @@ __all__ = [
     "Rounding",
     "Secret",
     "SessionExpiredError",
+    "Settings",
     "StopLoss",
     "StreamGap",
     "SupportsAccountSummary",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import ClassVar
 
 import attrs
 
@@ -16,6 +17,9 @@ from bot_v2.features.brokerages.core.order_terms import TimeInForce
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class OrderModification:
     """What to change of a live order; what is None stays as it is."""
+
+    is_request: ClassVar[bool] = True
+    """What cannot be constructed was not sent: the error says so."""
 
     quantity: Decimal | None = None
     """The new whole quantity, filled part included. None: unchanged."""

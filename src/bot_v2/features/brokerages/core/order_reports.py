@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import attrs
 
 from bot_v2.features.brokerages.core.fields import require
-from bot_v2.features.brokerages.core.order_status import (
-    ENDED_STATUSES,
-    OrderStatus,
-)
+from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.orders import Order
-
-_LIVE_RANK = {
-    OrderStatus.UNKNOWN: 0,
-    OrderStatus.PENDING: 1,
-    OrderStatus.OPEN: 2,
-    OrderStatus.PARTIALLY_FILLED: 3,
-    OrderStatus.PENDING_CANCEL: 4,
-}
 
 
 def order_after_report(known: Order, reported: Order) -> Order:
@@ -36,10 +23,13 @@ def order_after_report(known: Order, reported: Order) -> Order:
     if reported.order_id != known.order_id:
         raise require(reported, "order_id", f"{known.order_id!r}: the order that is known")
     newer, older = (reported, known) if _is_newer(reported, known) else (known, reported)
-    status = _status_after(known, reported, newer)
-    most = max(known, reported, key=lambda order: order.filled_quantity)
+    status = _status_after(known, reported, newer, older)
+    most = max(newer, older, key=lambda order: order.filled_quantity)
+    # A report from before a reduction knows fills that the reduced quantity does not cover yet.
+    covered = newer.quantity is None or newer.quantity >= most.filled_quantity
     return attrs.evolve(
         newer,
+        quantity=newer.quantity if covered else most.quantity,
         status=status,
         native_status=newer.native_status if status is newer.status else older.native_status,
         filled_quantity=most.filled_quantity,
@@ -58,14 +48,15 @@ def _is_newer(reported: Order, known: Order) -> bool:
     return True
 
 
-def _status_after(known: Order, reported: Order, newer: Order) -> OrderStatus:
+def _status_after(known: Order, reported: Order, newer: Order, older: Order) -> OrderStatus:
     filled = max(known.filled_quantity, reported.filled_quantity)
-    quantity = newer.quantity
-    ended = [order.status for order in (known, reported) if order.status in ENDED_STATUSES]
-    if not ended:
-        live = max(known.status, reported.status, key=_LIVE_RANK.__getitem__)
-        return newer.status if newer.status is OrderStatus.OPEN and filled == Decimal(0) else live
-    # The evidence of a complete fill outweighs any word about how the order ended.
-    if OrderStatus.FILLED in ended or (quantity is not None and filled == quantity):
-        return OrderStatus.FILLED
-    return newer.status if newer.status in ENDED_STATUSES else ended[0]
+    ended = [order.status for order in (newer, older) if order.status in ENDED_STATUSES]
+    if ended:
+        # The evidence of a complete fill outweighs any word about how the order ended.
+        complete = newer.quantity is not None and filled == newer.quantity
+        return OrderStatus.FILLED if complete or OrderStatus.FILLED in ended else ended[0]
+    # An acknowledgement is not undone by a report from before it.
+    live = older.status if newer.status is OrderStatus.PENDING else newer.status
+    if filled > 0 and live in (OrderStatus.PENDING, OrderStatus.OPEN):
+        return OrderStatus.PARTIALLY_FILLED
+    return live

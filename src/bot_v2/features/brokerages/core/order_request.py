@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 
@@ -48,6 +48,9 @@ def to_utc(moment: object) -> object:
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class OrderRequest:
     """What a bot asks for. An incoherent request cannot be constructed."""
+
+    is_request: ClassVar[bool] = True
+    """What cannot be constructed was not sent: the error says so."""
 
     symbol: str
     """Canonical, `@native`, or the broker's own symbol; of a multi-leg order, its underlying."""

@@ -228,15 +228,15 @@ def resolve_symbol(
         raise InvalidFieldError("symbol", text, "a symbol: a str that is not empty")
     readings = [text if text in canonical else None]
     readings.append(canonical_by_native.get(text.removeprefix("@")))
-    found = tuple(dict.fromkeys(reading for reading in readings if reading is not None))
+    found = list(dict.fromkeys(reading for reading in readings if reading is not None))
     if not found:
         raise InvalidSymbolError(f"no instrument is called {text!r}", symbol=text)
     if len(found) > 1:
         raise InvalidSymbolError(
-            f"{text!r} could mean {' or '.join(found)}; write the canonical symbol's full name, "
-            f"or '@' before the broker's own",
+            f"{text!r} could mean {' or '.join(found)}; write '@' before the broker's own symbol "
+            "of the one that is meant",
             symbol=text,
-            candidates=found,
+            candidates=tuple(found),
         )
     return found[0]
 
