@@ -1,0 +1,1 @@
+"""The simulated brokerage: IBrokerage over the matching engine, in this process."""
