@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import check_fields
+from bot_v2.features.brokerages.core.fields import Model, check_fields
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class AccountSummary:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class AccountSummary(Model):
     """The account at a glance, in one currency."""
 
     account_id: str
@@ -35,8 +35,8 @@ class AccountSummary:
         check_fields(self)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Margin:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Margin(Model):
     """The margin of an account, as it is or as an order would make it; in one currency."""
 
     currency: str
@@ -54,8 +54,8 @@ class Margin:
         check_fields(self)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class FeeRates:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class FeeRates(Model):
     """What the account pays to trade."""
 
     currency: str | None = None
@@ -73,8 +73,8 @@ class FeeRates:
         check_fields(self)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class AccountRef:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class AccountRef(Model):
     """One of the accounts that a login can see."""
 
     account_id: str

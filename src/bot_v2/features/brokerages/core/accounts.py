@@ -10,6 +10,7 @@ import attrs
 from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
+    Model,
     check_fields,
     freeze,
     require_positive,
@@ -23,8 +24,8 @@ class PositionSide(StrEnum):
     SHORT = "short"
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Balance:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Balance(Model):
     """What an account holds of one asset."""
 
     asset: str
@@ -44,8 +45,8 @@ class Balance:
         check_fields(self)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Position:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Position(Model):
     """An exposure. Unique by (symbol, side, bucket)."""
 
     symbol: str

@@ -8,7 +8,12 @@ from typing import Final
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import check_fields, require, require_not_negative
+from bot_v2.features.brokerages.core.fields import (
+    Model,
+    check_fields,
+    require,
+    require_not_negative,
+)
 from bot_v2.features.brokerages.core.idempotency import LEAST_IDEMPOTENCY, IdempotencyProfile
 
 
@@ -23,8 +28,8 @@ class Retention(StrEnum):
     """For ever."""
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OrderHistory:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class OrderHistory(Model):
     """What `list_orders` knows of ended orders."""
 
     retention: Retention

@@ -6,14 +6,14 @@ from datetime import datetime
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import check_fields
+from bot_v2.features.brokerages.core.fields import Model, check_fields
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.market_data import Quote
 from bot_v2.features.brokerages.core.orders import Order
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OrderEvent:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class OrderEvent(Model):
     """An order changed."""
 
     order: Order
@@ -25,8 +25,8 @@ class OrderEvent:
         check_fields(self)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class QuoteEvent:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class QuoteEvent(Model):
     """The best prices changed."""
 
     quote: Quote
@@ -36,8 +36,8 @@ class QuoteEvent:
         check_fields(self)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class StreamGap:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class StreamGap(Model):
     """Events were missed: read what they may have changed before trusting the stream again."""
 
     timestamp: datetime

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import check_fields, require, require_positive
+from bot_v2.features.brokerages.core.fields import Model, check_fields, require, require_positive
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 
 
@@ -19,8 +19,8 @@ class Liquidity(StrEnum):
     TAKER = "taker"
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Fill:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Fill(Model):
     """One execution of an order."""
 
     trade_id: str

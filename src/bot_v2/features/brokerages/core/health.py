@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import check_fields, require_not_negative
+from bot_v2.features.brokerages.core.fields import Model, check_fields, require_not_negative
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class BrokerHealth:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class BrokerHealth(Model):
     """The answer of a health check, which never raises."""
 
     connected: bool

@@ -8,7 +8,12 @@ from typing import Final
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
-from bot_v2.features.brokerages.core.fields import check_fields, require, require_not_negative
+from bot_v2.features.brokerages.core.fields import (
+    Model,
+    check_fields,
+    require,
+    require_not_negative,
+)
 
 LOWER_ALPHANUMERIC: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 ALPHANUMERIC: Final = LOWER_ALPHANUMERIC + LOWER_ALPHANUMERIC[:26].upper()
@@ -38,8 +43,8 @@ class DuplicateBehaviour(StrEnum):
     """A second order."""
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class IdempotencyProfile:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class IdempotencyProfile(Model):
     """What a broker does with client order ids."""
 
     scope: IdempotencyScope

@@ -8,6 +8,7 @@ from decimal import Decimal
 import attrs
 
 from bot_v2.features.brokerages.core.fields import (
+    Model,
     check_fields,
     require,
     require_not_negative,
@@ -16,8 +17,8 @@ from bot_v2.features.brokerages.core.fields import (
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Quote:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Quote(Model):
     """The best bid and ask, and the latest trade."""
 
     symbol: str
@@ -42,8 +43,8 @@ class Quote:
         require_not_negative(self, "bid_size", "ask_size")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Trade:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Trade(Model):
     """One trade of the market."""
 
     symbol: str
@@ -64,8 +65,8 @@ class Trade:
         require_positive(self, "size")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Candle:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Candle(Model):
     """What happened in one interval."""
 
     symbol: str
@@ -98,8 +99,8 @@ class Candle:
             raise require(self, "low", "at most open and close")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class MarketStatus:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class MarketStatus(Model):
     """Whether a product's market is open."""
 
     symbol: str

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import check_fields, require
+from bot_v2.features.brokerages.core.fields import Model, check_fields, require
 from bot_v2.features.brokerages.core.products import MarketType, Product
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OptionContract:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class OptionContract(Model):
     """One contract of an option chain, with what the chain says of it."""
 
     product: Product

@@ -9,13 +9,13 @@ from typing import ClassVar
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
-from bot_v2.features.brokerages.core.fields import check_fields, require_positive
+from bot_v2.features.brokerages.core.fields import Model, check_fields, require_positive
 from bot_v2.features.brokerages.core.order_request import OrderRequest, to_utc
 from bot_v2.features.brokerages.core.order_terms import TimeInForce
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OrderModification:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class OrderModification(Model):
     """What to change of a live order; what is None stays as it is."""
 
     is_request: ClassVar[bool] = True
@@ -48,8 +48,8 @@ class OrderModification:
             raise InvalidFieldError("OrderModification", "empty", "at least one change")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OrderPreview:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class OrderPreview(Model):
     """What an order would be and cost; nothing was placed."""
 
     order_request: OrderRequest

@@ -11,6 +11,7 @@ import attrs
 from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
+    Model,
     check_fields,
     freeze,
     require,
@@ -45,8 +46,8 @@ def to_utc(moment: object) -> object:
     return moment
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OrderRequest:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class OrderRequest(Model):
     """What a bot asks for. An incoherent request cannot be constructed."""
 
     is_request: ClassVar[bool] = True

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import check_fields, require_positive
+from bot_v2.features.brokerages.core.fields import Model, check_fields, require_positive
 
 
 class OrderSide(StrEnum):
@@ -57,8 +57,8 @@ class PositionEffect(StrEnum):
     CLOSE = "close"
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Leg:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Leg(Model):
     """One leg of a multi-leg order."""
 
     symbol: str
@@ -75,8 +75,8 @@ class Leg:
         require_positive(self, "ratio")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class TakeProfit:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class TakeProfit(Model):
     """The profitable exit of a bracket: a limit order."""
 
     price: Decimal
@@ -86,8 +86,8 @@ class TakeProfit:
         check_fields(self)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class StopLoss:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class StopLoss(Model):
     """The protective exit of a bracket: a stop, or a stop-limit where `price` is given."""
 
     stop_price: Decimal

@@ -9,11 +9,11 @@ from itertools import pairwise
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
-from bot_v2.features.brokerages.core.fields import check_fields, require_positive
+from bot_v2.features.brokerages.core.fields import Model, check_fields, require_positive
 
 
-@attrs.frozen(weakref_slot=False)
-class PriceLevel:
+@attrs.frozen(weakref_slot=False, repr=False)
+class PriceLevel(Model):
     """A price of a book, and what is offered or sought at it."""
 
     price: Decimal
@@ -35,8 +35,8 @@ class PriceLevel:
             require_positive(self, "size")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Orderbook:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Orderbook(Model):
     """Bids and asks of one product."""
 
     symbol: str

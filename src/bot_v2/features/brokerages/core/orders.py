@@ -11,6 +11,7 @@ from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
+    Model,
     check_fields,
     freeze,
     require,
@@ -29,8 +30,8 @@ from bot_v2.features.brokerages.core.order_terms import (
 ZERO = Decimal(0)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Fee:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Fee(Model):
     """What was charged, in one currency."""
 
     currency: str
@@ -42,8 +43,8 @@ class Fee:
         check_fields(self)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Order:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Order(Model):
     """An order as the broker tells it. None means that the broker does not say."""
 
     order_id: str
@@ -119,8 +120,8 @@ class Order:
         return None if self.quantity is None else self.quantity - self.filled_quantity
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OrderResult:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class OrderResult(Model):
     """What placing, modifying or closing came to."""
 
     success: bool

@@ -11,6 +11,7 @@ import attrs
 from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
+    Model,
     check_fields,
     freeze,
     require,
@@ -41,8 +42,8 @@ class OptionRight(StrEnum):
     PUT = "put"
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class PriceBand:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class PriceBand(Model):
     """A price increment that applies from a price upwards."""
 
     lower_price: Decimal
@@ -55,8 +56,8 @@ class PriceBand:
         require_positive(self, "price_increment")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Product:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class Product(Model):
     """An instrument, with the sizes and prices that the broker accepts for it."""
 
     symbol: str

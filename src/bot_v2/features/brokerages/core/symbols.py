@@ -23,7 +23,7 @@ import attrs
 
 from bot_v2.features.brokerages.core.decimals import decimal_to_text
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, InvalidSymbolError
-from bot_v2.features.brokerages.core.fields import check_fields, require, require_positive
+from bot_v2.features.brokerages.core.fields import Model, check_fields, require, require_positive
 from bot_v2.features.brokerages.core.products import OptionRight
 
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9._]*", re.ASCII)
@@ -53,8 +53,8 @@ def _check_not_a_date(symbol: object, name: str) -> None:
         raise require(symbol, name, "a code that cannot be read as a date")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class PairSymbol:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class PairSymbol(Model):
     """A currency pair: spot or forex."""
 
     base: str
@@ -71,8 +71,8 @@ class PairSymbol:
         return f"{self.base}-{self.quote}"
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class PerpetualSymbol:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class PerpetualSymbol(Model):
     """A perpetual future."""
 
     base: str
@@ -89,8 +89,8 @@ class PerpetualSymbol:
         return f"{self.base}-{self.quote}-{_PERP}"
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class EquitySymbol:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class EquitySymbol(Model):
     """A share, an ETF, or another product known by a ticker alone."""
 
     ticker: str
@@ -106,8 +106,8 @@ class EquitySymbol:
         return _prefixed(self.exchange, self.ticker)
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class FutureSymbol:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class FutureSymbol(Model):
     """A future with an expiration date."""
 
     root: str
@@ -126,8 +126,8 @@ class FutureSymbol:
         return _prefixed(self.exchange, f"{self.root}-{_format_date(self.expiry)}")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OptionSymbol:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class OptionSymbol(Model):
     """An option."""
 
     root: str
@@ -155,8 +155,8 @@ class OptionSymbol:
         return _prefixed(self.exchange, f"{self.root}-{tail}")
 
 
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class NativeSymbol:
+@attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
+class NativeSymbol(Model):
     """A broker's own symbol, for what the grammar cannot name uniquely."""
 
     native: str
