@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, Outcome
+from bot_v2.features.brokerages.core.fast_fields import SurelyValid, compile_surely_valid
 
 if TYPE_CHECKING:
     from bot_v2.shared.types import Metadata, MetadataValue
@@ -211,25 +212,22 @@ class Model:
         return f"{kind.__name__}({', '.join(said)})"
 
 
-_checks_by_model: dict[type, tuple[tuple[str, Check], ...]] = {}
+_checks_by_model: dict[type, tuple[SurelyValid, tuple[tuple[str, Check], ...]]] = {}
 
 
-def _checks_of(model: type) -> tuple[tuple[str, Check], ...]:
-    checks = _checks_by_model.get(model)
-    if checks is None:
-        hints = get_type_hints(model)
-        fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(model)
-        checks = tuple(
-            (
-                field.name,
-                _text_or_empty
-                if hints[field.name] is str and field.default == ""
-                else _check_for(hints[field.name]),
-            )
-            for field in fields
-        )
-        _checks_by_model[model] = checks
-    return checks
+def _learn_checks(model: type) -> tuple[SurelyValid, tuple[tuple[str, Check], ...]]:
+    """Read a model's declared types, once: when its first object is constructed."""
+    hints = get_type_hints(model)
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(model)
+    may_be_empty = frozenset(field.name for field in fields if field.default == "")
+    declared = {field.name: hints[field.name] for field in fields}
+    checks = tuple(
+        (name, _text_or_empty if name in may_be_empty else _check_for(kind))
+        for name, kind in declared.items()
+    )
+    learnt = (compile_surely_valid(declared, may_be_empty), checks)
+    _checks_by_model[model] = learnt
+    return learnt
 
 
 def check_fields(model: object) -> None:
@@ -239,7 +237,10 @@ def check_fields(model: object) -> None:
         InvalidFieldError: a field holds what its type does not allow; nothing is built.
     """
     kind = type(model)
-    for name, check in _checks_of(kind):
+    surely_valid, checks = _checks_by_model.get(kind) or _learn_checks(kind)
+    if surely_valid(model):
+        return
+    for name, check in checks:
         value = getattr(model, name)
         refusal = check(value)
         if refusal is not None:
