@@ -100,7 +100,9 @@ class OrderRecord:
     arrived_at: datetime | None = None
     """When it reached the market. None: it is on its way."""
     due_at: datetime | None = None
-    """When it arrives, or its cancel does. None: nothing is on its way."""
+    """When it reaches the market. None: it did."""
+    cancel_at: datetime | None = None
+    """When its cancel reaches the market. None: no cancel is on its way."""
     triggered: bool = False
     """True: its stop price was reached, and it now is a market or a limit order."""
     priority: int = 0
