@@ -29,6 +29,8 @@ from bot_v2.features.brokerages.core.errors import (
     InvalidFieldError,
     MarketDataUnavailableError,
 )
+from bot_v2.features.brokerages.core.market_data import Quote
+from bot_v2.features.brokerages.core.orderbook import Orderbook
 from bot_v2.shared.types import Clock, Symbol
 from bot_v2.simulation.clock import utc_now
 from bot_v2.simulation.feeds.rows import quote_of_price
