@@ -25,6 +25,22 @@ from bot_v2.features.brokerages.core.errors import (
 from bot_v2.simulation.faults import Fault
 
 
+class AccountFileError(BrokerUnavailableError):
+    """The account file cannot be used. Nothing in it was changed."""
+
+
+class AccountFileInUseError(AccountFileError):
+    """Another brokerage, here or in another process, has the file open."""
+
+
+class AccountFileDamagedError(AccountFileError):
+    """The file is no account file, or its contents contradict each other."""
+
+
+class AccountFileVersionError(AccountFileError):
+    """The file was written by another version, whose form this one does not know."""
+
+
 @attrs.frozen
 class Meaning:
     """What a caller can know of a fault."""
