@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
@@ -153,7 +154,10 @@ def _read_schedule(
             extra="sessions",
         ) from error
     try:
-        calendar = exchange_calendars.get_calendar(code, start=start, end=end)
+        with warnings.catch_warnings():
+            # How exchange_calendars uses pandas is between those two.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            calendar = exchange_calendars.get_calendar(code, start=start, end=end)
     except (exchange_calendars.errors.CalendarError, ValueError, TypeError) as error:
         raise InvalidFieldError(
             "ExchangeCalendar.code",
