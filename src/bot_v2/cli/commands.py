@@ -1,0 +1,79 @@
+"""The commands of `bot-v2`, put together; parsing errors end as one line, as all others do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import typer
+from typer.main import get_command
+
+from bot_v2.cli import list_types, reading, trading
+from bot_v2.cli.exit_codes import ExitCode
+from bot_v2.cli.reporting import report_usage
+
+PROGRAM: Final = "bot-v2"
+
+# Typer exports this one of the parser's errors; what they all derive from differs by its version.
+_USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name=PROGRAM,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Trade, look and check through one contract, whatever the broker.",
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"{PROGRAM} {version('bot-v2')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+for part in (list_types, reading, trading):
+    part.register(app)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: what follows the program's name. None: what this process was started with.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = get_command(app)
+    try:
+        # Outside of its own mode Typer returns an exit code, or nothing after a command that ended.
+        code: Any = command.main(args=words, prog_name=PROGRAM, standalone_mode=False)
+    except _USAGE_ERROR as error:
+        return _report_usage(error, as_json="--json" in words)
+    except typer.Abort:
+        return ExitCode.NOT_CONFIRMED
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _report_usage(error: Any, as_json: bool) -> ExitCode:
+    context = error.ctx
+    path = PROGRAM if context is None else context.command_path
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
+    return report_usage(error.format_message(), f"{path} --help", as_json)

@@ -1,0 +1,84 @@
+"""What the exit code of a command says, and which error gets which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from bot_v2.features.brokerages.core.errors import (
+    AuthenticationError,
+    BrokerageError,
+    BrokerUnavailableError,
+    ConnectionError,
+    InvalidRequestError,
+    MissingDependencyError,
+    OrderOutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    TimeoutError,
+)
+
+
+class ExitCode(IntEnum):
+    """The exit code of a command."""
+
+    OK = 0
+    """Done."""
+    REFUSED = 1
+    """Not fulfilled: the broker refused, or there is no such order, position or price."""
+    USAGE = 2
+    """The command cannot be carried out as it was given; nothing was sent."""
+    UNAVAILABLE = 3
+    """The broker cannot be reached, does not serve, or is not healthy."""
+    AUTHENTICATION = 4
+    """The credentials are refused, have expired, or do not allow this."""
+    OUTCOME_UNKNOWN = 5
+    """An order or a cancel may have taken effect: look before sending it again."""
+    NOT_CONFIRMED = 6
+    """A live broker would have been written to, and nobody confirmed; nothing was sent."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+MEANINGS: Final[dict[ExitCode, str]] = {
+    ExitCode.OK: "Done.",
+    ExitCode.REFUSED: (
+        "Not fulfilled: the broker refused, or there is no such order, position or price; "
+        "`certify` found violations; `demo` did not reconcile."
+    ),
+    ExitCode.USAGE: (
+        "The command cannot be carried out as it was given: a bad option, symbol or value, "
+        "something that the brokerage does not do, or a package that is not installed. "
+        "Nothing was sent."
+    ),
+    ExitCode.UNAVAILABLE: "The broker cannot be reached, does not serve, or is not healthy.",
+    ExitCode.AUTHENTICATION: "The credentials are refused, have expired, or do not allow this.",
+    ExitCode.OUTCOME_UNKNOWN: (
+        "An order or a cancel may have taken effect. The message says how to look; nothing is "
+        "ever sent again by itself."
+    ),
+    ExitCode.NOT_CONFIRMED: (
+        "A live broker would have been written to, and nobody confirmed. Nothing was sent."
+    ),
+    ExitCode.INTERRUPTED: "Ctrl-C, while nothing was being sent.",
+}
+"""What each code says, for the reference."""
+
+_BY_ERROR: Final[dict[type, ExitCode]] = {
+    # The nearest class among an error's ancestors decides.
+    BrokerageError: ExitCode.REFUSED,
+    InvalidRequestError: ExitCode.USAGE,
+    MissingDependencyError: ExitCode.USAGE,
+    ConnectionError: ExitCode.UNAVAILABLE,
+    TimeoutError: ExitCode.UNAVAILABLE,
+    BrokerUnavailableError: ExitCode.UNAVAILABLE,
+    RateLimitError: ExitCode.UNAVAILABLE,
+    AuthenticationError: ExitCode.AUTHENTICATION,
+    PermissionDeniedError: ExitCode.AUTHENTICATION,
+    OrderOutcomeUnknownError: ExitCode.OUTCOME_UNKNOWN,
+}
+
+
+def exit_code_of(error: BrokerageError) -> ExitCode:
+    """Return the exit code of a command that ended in an error."""
+    return next(_BY_ERROR[kind] for kind in type(error).__mro__ if kind in _BY_ERROR)

@@ -1,0 +1,121 @@
+"""What commands print: tables for people, or one JSON document."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from bot_v2.features.brokerages.core.decimals import decimal_to_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Column: TypeAlias = tuple[str, Callable[[Any], object]]
+"""A column's heading, and what to take from a row."""
+
+ABSENT: Final = "-"
+"""What stands for None: the broker does not say."""
+
+WIDTH_WHEN_PIPED: Final = 240
+"""Columns of text where the output is no terminal: nothing is folded that could be searched for."""
+
+
+class Output:
+    """Prints results to stdout and everything else to stderr."""
+
+    def __init__(self, as_json: bool) -> None:
+        """Print for people, or as JSON."""
+        self.as_json = as_json
+        """True: one JSON document on stdout."""
+
+    def show(self, value: object, show_to_people: Callable[[], None]) -> None:
+        """Print a result: as JSON, or by the given function."""
+        if self.as_json:
+            self.write_json(value, indent=2)
+        else:
+            show_to_people()
+
+    def write_json(self, value: object, indent: int | None = None) -> None:
+        """Print a value as a JSON document on stdout."""
+        print(_json(value, indent), flush=True)
+
+    def table(
+        self, title: str, columns: Sequence[Column], rows: Iterable[object], empty: str = ""
+    ) -> None:
+        """Print rows as a table; numbers to the right."""
+        from rich.table import Table
+        from rich.text import Text
+
+        listed = list(rows)
+        if not listed:
+            self.line(empty or f"no {title}")
+            return
+        table = Table(title=title, title_justify="left", title_style="bold")
+        for heading, take in columns:
+            is_number = any(isinstance(take(row), Decimal) for row in listed)
+            table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
+        for row in listed:
+            # Text, not str: a symbol such as NSE:RELIANCE is not to be read as markup.
+            table.add_row(*(Text(as_text(take(row))) for _, take in columns))
+        self._console().print(table)
+
+    def facts(self, title: str, facts: Iterable[tuple[str, object]]) -> None:
+        """Print names and values, leaving out what is None."""
+        known = [(name, value) for name, value in facts if value is not None]
+        width = max((len(name) for name, _ in known), default=0)
+        self.line(title)
+        for name, value in known:
+            self.line(f"  {name:<{width}}  {as_text(value)}")
+
+    def line(self, text: str = "") -> None:
+        """Print a line to stdout."""
+        print(text, flush=True)
+
+    def note(self, text: str) -> None:
+        """Print a line to stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+    def heading(self, text: str) -> None:
+        """Print a line that stands out where the terminal can show it."""
+        from rich.text import Text
+
+        self._console().print(Text(text, style="bold"))
+
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        console = Console(highlight=False, markup=False, emoji=False)
+        if not console.is_terminal:
+            console.width = WIDTH_WHEN_PIPED
+        return console
+
+
+def _json(value: object, indent: int | None) -> str:
+    # Imported here: cattrs is not needed to print a table.
+    from bot_v2.orchestration.model_json import to_json
+
+    return to_json(value, indent=indent)
+
+
+def write_error_json(document: object) -> None:
+    """Print a value as one line of JSON on stderr."""
+    print(_json(document, None), file=sys.stderr, flush=True)
+
+
+def as_text(value: object) -> str:
+    """Return a value as a person reads it: plain decimals, UTC times to the second."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, Decimal):
+        return decimal_to_text(value)
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

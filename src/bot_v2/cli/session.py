@@ -1,0 +1,223 @@
+"""A brokerage for one command: made, connected, and written to only with consent."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import typer
+
+from bot_v2.features.brokerages.core.declarations import name_of
+from bot_v2.features.brokerages.core.errors import (
+    AuthenticationError,
+    BrokerageError,
+    ErrorContext,
+    InsufficientFundsError,
+    MarketClosedError,
+    OrderNotFoundError,
+    OrderOutcomeUnknownError,
+    PermissionDeniedError,
+)
+from bot_v2.orchestration.broker_factory import NAME_VARIABLES, create_brokerage
+
+if TYPE_CHECKING:
+    from bot_v2.features.brokerages.core.brokerage import IBrokerage
+
+PAPER_NAMES: Final = frozenset({"paper", "simulation"})
+"""The names of the brokerage whose account can be a file."""
+
+IN_MEMORY: Final = ":memory:"
+"""The account file that is none."""
+
+HARMLESS: Final = frozenset({"simulator", "sandbox", "paper"})
+"""The environments in which no real money moves; any other, and none declared, is live."""
+
+
+REFUSALS: Final = (
+    AuthenticationError,
+    InsufficientFundsError,
+    MarketClosedError,
+    OrderNotFoundError,
+    PermissionDeniedError,
+)
+"""Errors that are a refusal by what they say, should an adapter forget to state the outcome."""
+
+
+class NotConfirmedError(Exception):
+    """A live broker would have been written to, and nobody confirmed: nothing was sent."""
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """Which brokerage a command is for, as it was given."""
+
+    broker: str | None = None
+    """The name. None: the environment says."""
+    account: str | None = None
+    """The paper brokerage's account file. None: the default one."""
+
+    def as_options(self) -> list[str]:
+        """Return the options that name the same brokerage again."""
+        given = {"--broker": self.broker, "--account": self.account}
+        return [word for name, value in given.items() if value for word in (name, value)]
+
+
+def make(target: Target) -> IBrokerage:
+    """Make the brokerage, not connected.
+
+    Raises:
+        BrokerageError: there is none of that name, or it refuses its settings.
+    """
+    settings = account_settings(target, os.environ)
+    file = default_account_file()
+    is_new = settings.get("account_file") == str(file) and not file.exists()
+    if is_new:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    broker = create_brokerage(target.broker, settings)
+    if is_new:
+        typer.echo(f"new paper account: {file}", err=True)
+    return broker
+
+
+def account_settings(target: Target, environ: Mapping[str, str]) -> dict[str, object]:
+    """Return the settings that say where the account lives.
+
+    A paper account of the command line is a file unless the caller says otherwise: in memory, what
+    one call buys the next could not show. A brokerage that has no account files refuses one.
+    """
+    if target.account is not None:
+        return {"account_file": target.account}
+    names = [target.broker, *(environ.get(variable) for variable in NAME_VARIABLES)]
+    chosen = next((name.strip().lower() for name in names if name and name.strip()), None)
+    if chosen not in PAPER_NAMES or environ.get("PAPER_ACCOUNT_FILE"):
+        return {}
+    return {"account_file": str(default_account_file())}
+
+
+def default_account_file() -> Path:
+    """Return where the paper account of the command line lives when nobody says."""
+    return Path(typer.get_app_dir("bot-v2")) / "paper.sqlite"
+
+
+@contextmanager
+def connected(target: Target) -> Iterator[IBrokerage]:
+    """Make and connect a brokerage, and disconnect it at the end.
+
+    Raises:
+        BrokerageError: it cannot be made or connected.
+    """
+    with session(make(target)) as broker:
+        yield broker
+
+
+@contextmanager
+def session(broker: IBrokerage) -> Iterator[IBrokerage]:
+    """Connect a brokerage, and disconnect it at the end.
+
+    Raises:
+        BrokerageError: it cannot be connected.
+    """
+    broker.connect()
+    try:
+        yield broker
+    finally:
+        # What was to be done is done, or has its own error: this one would hide it.
+        with suppress(BrokerageError):
+            broker.disconnect()
+
+
+def environment_of(broker: object) -> str:
+    """Return where a brokerage's orders go; "live" where it does not say."""
+    return str(getattr(broker, "environment", "live")).lower()
+
+
+def is_live(broker: object) -> bool:
+    """Whether real money may move."""
+    return environment_of(broker) not in HARMLESS
+
+
+@contextmanager
+def writable(target: Target, *, yes: bool) -> Iterator[IBrokerage]:
+    """Connect a brokerage that a command is going to write to.
+
+    Raises:
+        NotConfirmedError: it is live, and there is neither a --yes nor a person to ask.
+        BrokerageError: it cannot be made or connected.
+    """
+    broker = make(target)
+    if is_live(broker) and not yes and not sys.stdin.isatty():
+        raise NotConfirmedError(
+            f"{name_of(broker)} is live, and there is nobody to ask: give --yes to write to it "
+            "without confirmation. Nothing was sent"
+        )
+    with session(broker):
+        yield broker
+
+
+def confirm(broker: IBrokerage, action: str, *, yes: bool) -> None:
+    """Ask before writing to a live broker.
+
+    Args:
+        broker: the brokerage, connected.
+        action: what is about to be sent, as a sentence without its end.
+        yes: the caller has confirmed beforehand.
+
+    Raises:
+        NotConfirmedError: the answer was not yes.
+    """
+    if yes or not is_live(broker):
+        return
+    where = f"{name_of(broker)} (LIVE), account {broker.get_account_id()}"
+    try:
+        agreed = typer.confirm(f"{action} on {where}?", err=True)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise NotConfirmedError("not confirmed: nothing was sent")
+
+
+@contextmanager
+def one_write(
+    broker: IBrokerage,
+    operation: str,
+    *,
+    symbol: str | None = None,
+    order_id: str | None = None,
+    client_order_id: str | None = None,
+) -> Iterator[None]:
+    """Guard the one call that writes: whatever ends it says whether it may have taken effect.
+
+    Raises:
+        BrokerageError: what the call raised, if it says its outcome.
+        OrderOutcomeUnknownError: anything else ended the call, Ctrl-C included.
+    """
+    context: ErrorContext = {
+        "broker": name_of(broker),
+        "operation": operation,
+        "symbol": symbol,
+        "order_id": order_id,
+        "client_order_id": client_order_id,
+    }
+    try:
+        yield
+    except BrokerageError as error:
+        if error.outcome is None and not isinstance(error, REFUSALS):
+            raise _unknown(error, context) from error
+        error.client_order_id = error.client_order_id or client_order_id
+        error.order_id = error.order_id or order_id
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        raise _unknown(error, context) from error
+
+
+def _unknown(cause: BaseException, context: ErrorContext) -> OrderOutcomeUnknownError:
+    return OrderOutcomeUnknownError(
+        f"{context['operation']} ended in {type(cause).__name__}, which does not say whether it "
+        "took effect",
+        **context,
+    )
