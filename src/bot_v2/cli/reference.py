@@ -1,0 +1,91 @@
+"""The reference of the command line, written from the commands themselves.
+
+`python -m bot_v2.cli.reference > docs/cli.md` writes it; a test keeps the two the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from typer.main import get_command
+
+from bot_v2.cli.commands import PROGRAM, app
+from bot_v2.cli.exit_codes import MEANINGS
+
+INTRODUCTION = """\
+# The command line
+
+    pip install 'bot-v2[cli]'
+    bot-v2 buy BTC-USD 0.1 --broker paper
+    bot-v2 positions --broker paper
+
+This page is written from the commands themselves by `python -m bot_v2.cli.reference`.
+
+- **Which broker.** `--broker`, else `BROKER`, `BROKER_NAME` or `DEFAULT_BROKER` of the environment.
+  Credentials and settings come from the environment alone: nothing secret is an argument, and
+  nothing secret is printed.
+- **The paper account** is a file, so that one command buys and the next shows the position:
+  `--account FILE`, else `PAPER_ACCOUNT_FILE`, else `paper.sqlite` in your own application folder,
+  whose path is told once, on stderr, when it is made. `--account :memory:` keeps nothing.
+- **Numbers** are taken exactly as typed. A value that will not do ends with one line that names the
+  option, the value and what is accepted, and with exit code 2; nothing is sent.
+- **A live broker** is written to (buy, sell, cancel, close) only after a yes at the prompt, or with
+  `--yes`. A brokerage says in `environment` whether it is a `simulator`, `sandbox` or `paper`; one
+  that says `live`, anything else, or nothing counts as live. Where there is nobody to ask, and no
+  `--yes`, nothing is sent and the exit code is 6.
+- **Nothing is ever sent twice.** Where it cannot be known whether an order or a cancel took effect,
+  Ctrl-C in the middle of a call included, the exit code is 5, and the message says the client order
+  id and the command that looks the order up: `bot-v2 order --client-id …`.
+- **`--json`** prints one JSON document on stdout: models with all their fields, decimals as strings
+  with every digit, times as ISO 8601 with a Z, enums by their value. An error is a JSON document on
+  stderr with `error`, `message`, `outcome` (`not_sent`, `rejected`, `unknown` or null), `exit_code`
+  and `advice` (the command that looks, or null). `health --watch` prints a document per event.
+"""
+
+
+def reference() -> str:
+    """Return the reference as Markdown."""
+    group: Any = get_command(app)
+    parts = [INTRODUCTION, _exit_codes(), "## Commands\n"]
+    parts += [_section(name, command) for name, command in group.commands.items()]
+    return "\n".join(parts)
+
+
+def _exit_codes() -> str:
+    rows = [f"| {int(code)} | {meaning} |" for code, meaning in MEANINGS.items()]
+    return "\n".join(["## Exit codes\n", "| code | meaning |", "| ---: | --- |", *rows, ""])
+
+
+def _section(name: str, command: Any) -> str:
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    options = [one for one in command.params if one.param_type_name == "option"]
+    words = [one.metavar if one.required else f"[{one.metavar}]" for one in arguments]
+    usage = " ".join([PROGRAM, name, *words, *(["[OPTIONS]"] if options else [])])
+    lines = [f"### {name}\n", f"    {usage}\n", f"{_one_line(command.help)}\n"]
+    if arguments or options:
+        lines += ["| | |", "| --- | --- |"]
+        lines += [f"| `{one.metavar}` | {_one_line(one.help)} |" for one in arguments]
+        lines += [f"| `{_spelling(one)}` | {_option_help(one)} |" for one in options]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _spelling(option: Any) -> str:
+    names = ", ".join(sorted(option.opts, key=len))
+    return names if option.is_flag else f"{names} {option.metavar}"
+
+
+def _option_help(option: Any) -> str:
+    given = option.default
+    default = f" Default: {given}." if isinstance(given, str) else ""
+    return _one_line(option.help) + default
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]  # stdout is a TextIOWrapper when run as a program
+    sys.stdout.write(reference())
