@@ -5,21 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Protocol
 
-import attrs
-
 from bot_v2.simulation.faults import Fault
+from bot_v2.simulation.received import ReceivedOrder
 
-
-@attrs.frozen(kw_only=True)
-class ReceivedOrder:
-    """A placement that reached the venue and took effect there."""
-
-    order_id: str
-    """The venue's id of the order."""
-    client_order_id: str | None
-    """The caller's id. None: the placement had none."""
-    symbol: str
-    """The product, in the canonical spelling."""
+__all__ = ["ReceivedOrder", "VenueControl"]
 
 
 class VenueControl(Protocol):

@@ -3,164 +3,223 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Final, Protocol
 
-from bot_v2.features.brokerages.core.errors import ConnectionError, MarketDataUnavailableError
+from bot_v2.features.brokerages.core.errors import (
+    BrokerageError,
+    ConnectionError,
+    InvalidRequestError,
+    MarketDataUnavailableError,
+    Outcome,
+)
 from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent
 from bot_v2.features.brokerages.core.market_data import Quote
+from bot_v2.features.brokerages.core.products import Product
 from bot_v2.features.brokerages.paper.account_file import AccountFile
+from bot_v2.features.brokerages.paper.assembly import Assembly
 from bot_v2.features.brokerages.paper.history import CandleHistory
-from bot_v2.features.brokerages.paper.market_source import MarketSource
 from bot_v2.features.brokerages.paper.settings import Pace
-from bot_v2.shared.types import Clock
-from bot_v2.simulation.clock import ManualClock
 from bot_v2.simulation.engine import MatchingEngine
+from bot_v2.simulation.feeds.brokerage_feed import BrokerageFeed
+from bot_v2.simulation.feeds.feed import PriceFeed
+from bot_v2.simulation.feeds.pump import FeedPump, Pump
+from bot_v2.simulation.journal import EngineState
 from bot_v2.simulation.market import MarketEvent, event_time
 
 IDLE_MAX_S: Final = 1.0
 """How long a reader of a stream waits at most before it looks at the market again, in seconds."""
 
+IDLE_MIN_S: Final = 0.001
+"""How long it waits at least."""
+
+
+class Listener(Protocol):
+    """A session of the exchange; it is told with the lock held, and must not call back."""
+
+    def hear_order(self, event: OrderEvent) -> None:
+        """Take note of a change of an order."""
+        ...
+
+    def hear_quote(self, event: QuoteEvent) -> None:
+        """Take note of a change of best prices."""
+        ...
+
+    def wants_quotes(self) -> bool:
+        """Return whether quotes need to be told."""
+        ...
+
 
 class PaperExchange:
-    """Owns the engine and its time, and moves the market.
+    """Owns the engine and its time, and moves the market. Safe between threads.
 
     The engine's time is set to each event's own time while the market catches up, so that an order
-    expires and fills as it would have, however long nobody called. All methods but `lock` itself
-    are safe between threads.
+    expires and fills as it would have, however long nobody called.
 
     Args:
-        open_engine: builds the engine on a clock, from an account file's state where there is one.
-        source: what moves the market.
-        clock: the present moment, for a live market.
-        pace: whether the clock or the caller moves the market.
-        on_order: hears each change of an order.
-        on_quote: hears each change of best prices, while `watches_quotes` is set.
+        parts: makes the file, the feed and the engine.
     """
 
-    def __init__(
-        self,
-        *,
-        open_engine: Callable[[Clock], tuple[MatchingEngine, AccountFile | None]],
-        source: MarketSource,
-        clock: Clock,
-        pace: Pace,
-    ) -> None:
-        """Stand still and closed."""
+    def __init__(self, parts: Assembly) -> None:
+        """Stand still and closed; nothing is read yet."""
         self.lock = threading.RLock()
         """The one lock around the engine."""
-        self.source = source
-        """What moves the market."""
-        self.pace = pace
-        """Whether the clock or the caller does."""
+        self.pace: Final = parts.settings.effective_pace
+        """Whether the clock or the caller moves the market."""
         self.history = CandleHistory()
         """The candles that the market has shown."""
-        self.on_order: Callable[[OrderEvent], None] = _ignore
-        """Hears each change of an order, with the lock held."""
-        self.on_quote: Callable[[QuoteEvent], None] = _ignore
-        """Hears each change of best prices while `watches_quotes()`, with the lock held."""
-        self.watches_quotes: Callable[[], bool] = lambda: False
-        """Whether anybody wants to hear of quotes."""
-        self._open_engine = open_engine
-        self._clock = clock
-        self._offset = timedelta(0)
+        self._parts = parts
+        self._listeners: list[Listener] = []
+        self._ahead = timedelta(0)
         self._moment: datetime | None = None
+        self._due_by = parts.clock()
         self._engine: MatchingEngine | None = None
         self._file: AccountFile | None = None
-        self._held = False
+        self._feed: PriceFeed | None = None
+        self._pump: Pump | None = None
+        self._recorded: FeedPump | None = None
+        self._products: tuple[Product, ...] = ()
+        self._symbols: frozenset[str] = frozenset()
+        self._is_held = False
+        self._feed_failure: BrokerageError | None = None
         self._quotes: dict[str, Quote | None] = {}
 
-    def open(self) -> None:
-        """Open the account, and let the market begin. Twice is harmless.
+    def open(self, listener: Listener) -> None:
+        """Open the account for a listener, and let the market begin or go on. Twice is harmless.
 
         Raises:
-            AccountFileError: the file is in use, damaged, or of another kind.
+            AccountFileError: the file is in use, damaged, or of another version.
             InvalidFieldError: a setting contradicts the file, or the feed cannot be used.
         """
         with self.lock:
-            if self._engine is not None:
-                return
-            if self._moment is None:
-                self._moment = self._first_moment()
-            engine, file = self._open_engine(self.now)
-            self._engine, self._file = engine, file
-            engine.subscribe(lambda event: self.on_order(event))
-            self._begin(engine)
+            if self._engine is None:
+                file = self._parts.open_file()
+                try:
+                    self._open(file)
+                except BaseException:
+                    self._engine = self._file = None
+                    if file is not None:
+                        file.close()
+                    raise
+            if listener not in self._listeners:
+                self._listeners.append(listener)
 
-    def close(self) -> None:
-        """Let go of the account file, if there is one. Twice is harmless."""
+    def _open(self, file: AccountFile | None) -> None:
+        state = EngineState() if file is None else file.read_state()
+        before = None if file is None else file.read_moment()
+        if self._feed is None:
+            self._take_feed(self._parts.make_feed(self.present(), state))
+        starts = (self._moment or self._first_moment(), before)
+        self._moment = max(start for start in starts if start is not None)
+        engine = self._parts.build_engine(self.now, self._products, file, state)
+        engine.subscribe(self._tell_order)
+        self._engine, self._file = engine, file
+        self._begin(before)
+
+    def _take_feed(self, feed: PriceFeed) -> None:
+        self._products = self._parts.choose_products(feed)
+        self._symbols = frozenset(product.symbol for product in self._products)
+        if isinstance(feed, BrokerageFeed):
+            self._pump = feed
+        else:
+            self._pump = self._recorded = FeedPump(feed, lambda: self._due_by)
+        self._feed = feed
+
+    @property
+    def feed(self) -> PriceFeed:
+        """What moves the market.
+
+        Raises:
+            ConnectionError: the account was never open.
+        """
+        if self._feed is None:
+            raise ConnectionError("there is no market yet: connect first", outcome=Outcome.NOT_SENT)
+        return self._feed
+
+    def close(self, listener: Listener) -> None:
+        """Forget a listener; after the last, let go of the account file. Twice is harmless."""
         with self.lock:
-            if self._file is not None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+            if self._file is not None and not self._listeners:
                 self._file.close()
                 self._file = self._engine = None
 
     def now(self) -> datetime:
-        """Return the exchange's time: it stands still between calls."""
-        return self._moment or self._present()
+        """Return the exchange's time, which stands still between calls."""
+        return self._moment or self.present()
+
+    @property
+    def engine(self) -> MatchingEngine:
+        """The engine as the last call left it; hold the lock while using it.
+
+        Raises:
+            ConnectionError: the account is not open.
+        """
+        if self._engine is None:
+            raise ConnectionError(
+                "the account is not open: connect first", outcome=Outcome.NOT_SENT
+            )
+        return self._engine
 
     def current(self) -> MatchingEngine:
         """Return the engine as it is at the present moment; the lock must be held."""
-        engine = self._require_open()
+        engine = self.engine
         if self.pace is Pace.LIVE:
-            self._catch_up(self._present())
+            self._catch_up()
         engine.on_time()
         return engine
 
-    def copy(self) -> MatchingEngine:
-        """Return a copy of the engine, which the market does not reach; the lock must be held."""
-        return self._require_open().copy()
-
     def advance(self) -> MarketEvent | None:
-        """Let the feed's next event happen; return it. None: the feed has ended."""
+        """Let the feed's next event happen; return it. None: the feed has ended.
+
+        Raises:
+            InvalidRequestError: the feed cannot be used, or the market follows the clock.
+        """
         with self.lock:
-            self._require_open()
-            event = self.source.take()
+            _ = self.engine
+            event = self._next_recorded()
             if event is not None:
                 self._happen(event)
             return event
 
     def idle(self) -> float | None:
-        """Let happen what is due, and return in how many seconds to look again."""
+        """Let happen what is due; return in how many seconds to look again, None: not at all."""
         with self.lock:
-            if self._engine is None or self.pace is Pace.REPLAY or self._held:
+            if self._engine is None or self.pace is Pace.REPLAY or self._is_held:
                 return None
             self.current()
-            due = self.source.next_time()
+            if self._recorded is None or self._feed_failure is not None:
+                return IDLE_MAX_S
+            due = self._recorded.next_time()
             if due is None:
                 return IDLE_MAX_S
-            return max(0.001, min(IDLE_MAX_S, (due - self._present()).total_seconds()))
+            return max(IDLE_MIN_S, min(IDLE_MAX_S, (due - self.present()).total_seconds()))
 
     def hold_market(self) -> None:
-        """Let the feed rest: from now on the market is what `quote` says. Twice is harmless."""
+        """Let the feed rest: from now on the market is what `show` says. Twice is harmless."""
         with self.lock:
-            self._held = True
+            self._is_held = True
 
-    def quote(self, symbol: str, bid: Decimal, ask: Decimal, size: Decimal) -> None:
-        """Let the best prices be these; resting orders that cross them are filled."""
+    def show(self, event: MarketEvent) -> None:
+        """Let an event of the market happen now, beside the feed."""
         with self.lock:
             self.current()
-            event = Quote(
-                symbol=symbol,
-                timestamp=self.now(),
-                bid=bid,
-                ask=ask,
-                bid_size=size,
-                ask_size=size,
-            )
             self._happen(event)
 
     def pass_time(self, seconds: float) -> None:
         """Move the exchange's clock on by itself; the caller's own clock stays where it is."""
+        span = timedelta(seconds=seconds)
         with self.lock:
-            self._offset += timedelta(seconds=seconds)
             if self.pace is Pace.REPLAY:
-                self._move_to(self.now() + timedelta(seconds=seconds))
+                self._move_to(self.now() + span)
             else:
+                self._ahead += span
                 self.current()
 
     def require_market(self) -> None:
-        """Refuse to go by prices that the feed has stopped to renew.
+        """Refuse to go by prices that the feed has ceased to renew.
 
         Raises:
             MarketDataUnavailableError: the feed failed.
@@ -170,15 +229,111 @@ class PaperExchange:
                 f"the feed cannot be read: {self._feed_failure}"
             ) from self._feed_failure
 
+    def remember_quotes(self) -> None:
+        """Take the best prices as told, so that only what comes after is a change."""
+        with self.lock:
+            for product in self.engine.products:
+                self._quotes[product.symbol] = self._quote_of(product.symbol)
+
     def tell_quotes(self) -> None:
-        """Tell of the best prices that have changed; the lock must be held."""
-        if self._engine is not None and self.watches_quotes():
-            for product in self._engine.products:
+        """Tell of each product whose best prices have changed; the lock must be held."""
+        if self._watches_quotes():
+            for product in self.engine.products:
                 self._tell_quote(product.symbol)
 
-    def remember_quotes(self) -> None:
-        """Take the best prices as told, so that only what comes is a change."""
-        with self.lock:
-            if self._engine is not None:
-                for product in self._engine.products:
-                    self._quotes[product.symbol] = self._quote_of(product.symbol)
+    def _begin(self, before: datetime | None) -> None:
+        if self._recorded is None or self.pace is Pace.LIVE:
+            self._catch_up()
+            return
+        # What happened before the account's last step has had its effect: it is shown, and over.
+        while before is not None and (event := self._next_recorded(before)) is not None:
+            self.history.record(event)
+        moment = self._recorded.next_time()
+        while moment is not None and (event := self._next_recorded(moment)) is not None:
+            self._happen(event)
+
+    def _next_recorded(self, until: datetime | None = None) -> MarketEvent | None:
+        """Return the next event of a recorded feed, if it is not later than `until`."""
+        if self._recorded is None or self.pace is Pace.LIVE:
+            raise InvalidRequestError(
+                "the market follows the clock; set pace to replay, and a recorded feed, to move it"
+            )
+        while (moment := self._recorded.next_time()) is not None:
+            if until is not None and moment > until:
+                return None
+            self._due_by = moment
+            event = next(self._recorded.due(), None)
+            if event is not None and event.symbol in self._symbols:
+                return event
+        return None
+
+    def _catch_up(self) -> None:
+        self._due_by = self.present()
+        if self._pump is not None and not self._is_held:
+            events = self._pump.due()
+            failure = None
+            while True:
+                try:
+                    event = next(events, None)
+                except BrokerageError as error:
+                    # An account can be read, and its orders cancelled, without prices: what goes
+                    # by prices asks `require_market`.
+                    failure = error
+                    break
+                if event is None:
+                    break
+                if event.symbol in self._symbols:
+                    self._happen(event)
+            self._feed_failure = failure
+        self._move_to(self._due_by)
+
+    def _happen(self, event: MarketEvent) -> None:
+        self._move_to(event_time(event))
+        self.engine.on_market(event)
+        self.history.record(event)
+        if self._watches_quotes():
+            self._tell_quote(event.symbol)
+
+    def _move_to(self, moment: datetime) -> None:
+        self._moment = max(moment, self.now())
+        self.engine.on_time()
+
+    def present(self) -> datetime:
+        """Return the moment that it is for the market: the clock's, or where a replay stands."""
+        if self.pace is Pace.REPLAY and self._moment is not None:
+            return self._moment
+        return self._parts.clock() + self._ahead
+
+    def _first_moment(self) -> datetime:
+        first = None
+        if self._recorded is not None and self.pace is Pace.REPLAY:
+            first = self._recorded.next_time()
+        return first or self.present()
+
+    def _quote_of(self, symbol: str) -> Quote | None:
+        try:
+            return self.engine.get_quote(symbol)
+        except MarketDataUnavailableError:
+            return None
+
+    def _tell_quote(self, symbol: str) -> None:
+        quote, before = self._quote_of(symbol), self._quotes.get(symbol)
+        if quote is None or _prices(quote) == _prices(before):
+            return
+        self._quotes[symbol] = quote
+        event = QuoteEvent(quote=quote)
+        for listener in self._listeners:
+            listener.hear_quote(event)
+
+    def _tell_order(self, event: OrderEvent) -> None:
+        for listener in self._listeners:
+            listener.hear_order(event)
+
+    def _watches_quotes(self) -> bool:
+        return any(listener.wants_quotes() for listener in self._listeners)
+
+
+def _prices(quote: Quote | None) -> tuple[Decimal | None, ...] | None:
+    if quote is None:
+        return None
+    return (quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.last)

@@ -1,0 +1,236 @@
+"""The near side of the link: the session, and what every call of the brokerage has in common."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, TypeVar
+
+from bot_v2.features.brokerages.core.errors import (
+    BrokerageError,
+    ConnectionError,
+    ErrorContext,
+    Outcome,
+)
+from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent, StreamGap
+from bot_v2.features.brokerages.core.health import BrokerHealth
+from bot_v2.features.brokerages.core.products import Product
+from bot_v2.features.brokerages.paper.errors import complete_error, error_from_fault
+from bot_v2.features.brokerages.paper.exchange import PaperExchange
+from bot_v2.features.brokerages.paper.link import LinkError, PaperLink
+from bot_v2.features.brokerages.paper.streams import Broadcaster, EventStream, Subscription
+from bot_v2.simulation.engine import MatchingEngine
+from bot_v2.simulation.faults import Fault
+
+_T = TypeVar("_T")
+_E = TypeVar("_E")
+
+NAME: Final = "paper"
+"""The brokerage's name."""
+
+HEALTH_TIMEOUT_S: Final = 5.0
+"""How long a health check waits at most, in seconds."""
+
+
+class PaperSession:
+    """Connects to an exchange, carries calls to it, and hears its events. Safe between threads.
+
+    Args:
+        exchange: the far side.
+        account_id: the account that is bound.
+        round_trip_s: how long each call takes, in seconds.
+        wait: lets some seconds pass. None: really.
+    """
+
+    def __init__(
+        self,
+        exchange: PaperExchange,
+        *,
+        account_id: str,
+        round_trip_s: float = 0.0,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """Start without a connection."""
+        self.exchange = exchange
+        """The far side."""
+        self.account_id = account_id
+        """The account that is bound."""
+        self.products: Mapping[str, Product] = {}
+        """The products by symbol, as of the last connect: they do not change within a session."""
+        self.orders = Broadcaster[OrderEvent]()
+        """Who hears of orders."""
+        self.quotes = Broadcaster[QuoteEvent]()
+        """Who hears of quotes."""
+        self.link = PaperLink[MatchingEngine](
+            lock=exchange.lock,
+            reach=exchange.current,
+            copy=exchange.copy,
+            wait=wait or threading.Event().wait,
+            round_trip_s=round_trip_s,
+        )
+        """The wire in between."""
+        self._is_connected = False
+        self._has_expired = False
+
+    def connect(self) -> bool:
+        """Open the account and start a session; return True. Twice is harmless.
+
+        Raises:
+            AccountFileError: the account file is in use, damaged, or of another version.
+            InvalidFieldError: a setting cannot be used.
+            ConnectionError: the exchange cannot be reached, on demand.
+        """
+        self.exchange.open(self)
+        products = self._carry("connect", False, lambda engine: list(engine.products), {})
+        self.products = {product.symbol: product for product in products}
+        self._is_connected, self._has_expired = True, False
+        self.orders.open()
+        self.quotes.open()
+        return True
+
+    def disconnect(self) -> None:
+        """End the session and let go of the account file. Twice is harmless."""
+        self._is_connected = False
+        self.orders.close()
+        self.quotes.close()
+        self.exchange.close(self)
+
+    def is_connected(self) -> bool:
+        """Return whether the session is not known to be dead."""
+        return self._is_connected and not self._has_expired
+
+    def check_health(self) -> BrokerHealth:
+        """Ask the exchange for a sign of life, within HEALTH_TIMEOUT_S; never raises."""
+        started = time.perf_counter()
+        message = None if self._is_connected else "not connected"
+        if message is None:
+            try:
+                self._carry("check_health", False, _nothing, {}, HEALTH_TIMEOUT_S)
+            except Exception as error:  # noqa: BLE001 - a health check never raises
+                message = str(error)
+        return BrokerHealth(
+            connected=self.is_connected(),
+            api_responsive=message is None,
+            last_check_timestamp=self.exchange.present().timestamp(),
+            error_message=message,
+            latency_s=None if message else time.perf_counter() - started,
+        )
+
+    def read(self, operation: str, action: Callable[[MatchingEngine], _T], **context: str) -> _T:
+        """Ask the exchange something.
+
+        Raises:
+            BrokerageError: what went wrong; it has no outcome.
+        """
+        self.require_connected(operation)
+        return self._carry(operation, False, action, context)
+
+    def read_market(
+        self, operation: str, symbol: str, action: Callable[[MatchingEngine], _T]
+    ) -> _T:
+        """Ask the exchange something about prices.
+
+        Raises:
+            MarketDataUnavailableError: the feed has failed.
+            BrokerageError: what else went wrong; it has no outcome.
+        """
+
+        def ask(engine: MatchingEngine) -> _T:
+            self.exchange.require_market()
+            return action(engine)
+
+        return self.read(operation, ask, symbol=symbol)
+
+    def write(self, operation: str, action: Callable[[MatchingEngine], _T], **context: str) -> _T:
+        """Have the exchange do something, once.
+
+        Raises:
+            BrokerageError: what went wrong; it has an outcome.
+        """
+        self.require_connected(operation)
+
+        def act(engine: MatchingEngine) -> _T:
+            done = action(engine)
+            self.exchange.tell_quotes()
+            return done
+
+        return self._carry(operation, True, act, context)
+
+    def require_connected(self, operation: str) -> None:
+        """Refuse a call before `connect`.
+
+        Raises:
+            ConnectionError: there is no session; nothing was sent.
+        """
+        if not self._is_connected:
+            raise ConnectionError(
+                "not connected: call connect() first",
+                broker=NAME,
+                operation=operation,
+                account_id=self.account_id,
+                outcome=Outcome.NOT_SENT,
+            )
+
+    def stream_orders(self) -> AbstractContextManager[Iterator[OrderEvent | StreamGap]]:
+        """Return the stream of the account's orders, to be entered."""
+        return self._subscription("stream_orders", self.orders, lambda _: True)
+
+    def stream_quotes(
+        self, symbols: Sequence[str]
+    ) -> AbstractContextManager[Iterator[QuoteEvent | StreamGap]]:
+        """Return the stream of the best prices of some products, to be entered."""
+        wanted = frozenset(symbols)
+        return self._subscription(
+            "stream_quotes", self.quotes, lambda event: event.quote.symbol in wanted
+        )
+
+    def hear_order(self, event: OrderEvent) -> None:
+        """Pass a change of an order on to whoever reads the stream."""
+        if self.orders.has_readers:
+            self.link.deliver("stream_orders", event, self.orders.publish)
+
+    def hear_quote(self, event: QuoteEvent) -> None:
+        """Pass a change of best prices on to whoever reads the stream."""
+        if self.quotes.has_readers:
+            self.link.deliver("stream_quotes", event, self.quotes.publish)
+
+    def wants_quotes(self) -> bool:
+        """Return whether anybody reads the stream of quotes."""
+        return self.quotes.has_readers
+
+    def _subscription(
+        self, operation: str, broadcaster: Broadcaster[_E], wants: Callable[[_E], bool]
+    ) -> Subscription[_E]:
+        self.require_connected(operation)
+
+        def make() -> EventStream[_E]:
+            self.read(operation, lambda _: self.exchange.remember_quotes())
+            return EventStream[_E](self.exchange.present, self.exchange.idle)
+
+        return Subscription(broadcaster, wants, make)
+
+    def _carry(
+        self,
+        operation: str,
+        is_write: bool,
+        action: Callable[[MatchingEngine], _T],
+        context: Mapping[str, str],
+        timeout_s: float | None = None,
+    ) -> _T:
+        facts = ErrorContext(broker=NAME, operation=operation, account_id=self.account_id)
+        facts.update(context)
+        try:
+            return self.link.call(operation, is_write, action, timeout_s)
+        except LinkError as failure:
+            self._has_expired |= failure.fault is Fault.SESSION_EXPIRED
+            error = error_from_fault(failure.fault, is_write, failure.retry_after_s, facts)
+            raise error from failure
+        except BrokerageError as error:
+            complete_error(error, is_write, facts)
+            raise
+
+
+def _nothing(_: MatchingEngine) -> None:
+    """Answer without doing anything: a sign of life."""
