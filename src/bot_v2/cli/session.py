@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 import typer
@@ -27,6 +27,8 @@ from bot_v2.orchestration.broker_factory import NAME_VARIABLES, create_brokerage
 
 if TYPE_CHECKING:
     from bot_v2.features.brokerages.core.brokerage import IBrokerage
+
+_B = TypeVar("_B", bound="IBrokerage")
 
 PAPER_NAMES: Final = frozenset({"paper", "simulation"})
 """The names of the brokerage whose account can be a file."""
@@ -116,7 +118,7 @@ def connected(target: Target) -> Iterator[IBrokerage]:
 
 
 @contextmanager
-def session(broker: IBrokerage) -> Iterator[IBrokerage]:
+def session(broker: _B) -> Iterator[_B]:
     """Connect a brokerage, and disconnect it at the end.
 
     Raises:
