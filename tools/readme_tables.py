@@ -1,0 +1,65 @@
+"""Write the README's table of brokerages and capabilities from what they declare.
+
+python -m tools.readme_tables
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from bot_v2.features.brokerages.core.interfaces import (
+    Capability,
+    IBrokerage,
+    capabilities_of,
+    close_guard_of,
+    idempotency_of,
+    order_history_of,
+    unsupported_of,
+)
+from bot_v2.orchestration.broker_factory import create_brokerage
+from bot_v2.orchestration.registry import available_brokerages
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+ALIASES = {"simulation": "paper"}
+
+
+def brokerages() -> dict[str, IBrokerage]:
+    """Return one of each brokerage that is installed with this project, aliases left out."""
+    return {name: create_brokerage(name) for name in available_brokerages() if name not in ALIASES}
+
+
+def capability_table() -> str:
+    """Return the table in Markdown."""
+    columns = brokerages()
+    titles = [
+        f"`{name}`" + "".join(f", `{alias}`" for alias, of in ALIASES.items() if of == name)
+        for name in columns
+    ]
+    rows = [["", *titles], ["---", *("---" for _ in columns)]]
+    for capability in Capability:
+        marks = ["yes" if capability in capabilities_of(each) else "" for each in columns.values()]
+        rows.append([capability.value.replace("_", " "), *marks])
+    facts: dict[str, Callable[[IBrokerage], str]] = {
+        "a client id protects": lambda each: idempotency_of(each).scope.value.replace("_", " "),
+        "a duplicate id is": lambda each: idempotency_of(each).on_duplicate.value.replace("_", " "),
+        "ended orders are kept": lambda each: order_history_of(each).retention.value,
+        "closing is": lambda each: close_guard_of(each).value.replace("_", " "),
+        "refused as unsupported": lambda each: ", ".join(sorted(unsupported_of(each))) or "nothing",
+    }
+    rows += [[title, *(fact(each) for each in columns.values())] for title, fact in facts.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def main() -> None:
+    """Write the table between its marks."""
+    text = README.read_text(encoding="utf-8")
+    marks = re.compile(r"(<!-- capabilities:start -->\n).*?(<!-- capabilities:end -->)", re.DOTALL)
+    README.write_text(
+        marks.sub(lambda found: found[1] + capability_table() + found[2], text), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
