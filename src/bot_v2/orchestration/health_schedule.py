@@ -95,7 +95,7 @@ class BrokerSchedule:
             now: the time by the schedule.
             moment: the time by the wall clock.
         """
-        is_late = self._deadline is not None and now > self._deadline
+        is_late = self._deadline is not None and now >= self._deadline
         was_noticed, self._is_overdue, self._deadline = self._is_overdue, False, None
         if was_noticed:
             return ()

@@ -22,9 +22,8 @@ from bot_v2.features.brokerages.core.errors import (
 from bot_v2.features.brokerages.core.fields import require
 
 
-def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 _SECONDS: Final = (
