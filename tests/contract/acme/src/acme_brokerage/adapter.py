@@ -179,7 +179,7 @@ class AcmeBrokerage:
 
     def get_product(self, symbol: str) -> Product:
         """Return one instrument of the list as it was last read."""
-        return self._instruments.find("get_product", symbol)[0]
+        return self._find("get_product", symbol)[0]
 
     def get_quote(self, symbol: str) -> Quote:
         """Return the best prices."""
@@ -204,7 +204,7 @@ class AcmeBrokerage:
             raise UnsupportedOperationError(
                 f"Acme has no book of level {level}; accepted: 1, 2", **call.context()
             )
-        _, code = self._instruments.find(call.operation, symbol)
+        _, code = self._find(call.operation, symbol)
         return self._session.ask(
             call,
             "GET",
@@ -230,7 +230,7 @@ class AcmeBrokerage:
             raise InvalidRequestError(f"the account is {account_id}", **call.context())
         self.idempotency.check_id(ref)
         refuse_unsupported(order_request, call)
-        product, code = self._instruments.find(call.operation, order_request.symbol)
+        product, code = self._find(call.operation, order_request.symbol)
         check_order_request(product, order_request)
         body = mapping.order_to_native(order_request, code, ref)
         order = self._session.ask(call, "POST", "/v1/orders", self._order, body=body)
@@ -243,7 +243,7 @@ class AcmeBrokerage:
         self._instruments.current(call.operation)
         path = f"/v1/orders/{_segment('order_id', order_id)}"
         body = mapping.modification_to_native(modification)
-        order = self._session.ask(call, "PATCH", path, self._order, body=body)
+        order = self._session.ask(call, "PUT", path, self._order, body=body)
         return _taken(order, order.client_order_id or order_id)
 
     def cancel_order(self, order_id: str) -> bool:
@@ -296,7 +296,7 @@ class AcmeBrokerage:
             symbol=position.symbol,
             client_order_id=ref,
         )
-        _, code = self._instruments.find(call.operation, position.symbol)
+        _, code = self._find(call.operation, position.symbol)
         path = f"/v1/positions/{_segment('symbol', code)}/close"
         order = self._session.ask(call, "POST", path, self._order, body={"ref": ref})
         return _taken(order, ref)
@@ -339,19 +339,23 @@ class AcmeBrokerage:
         return Call(operation=operation, is_write=True, account_id=account_id, order_id=order_id)
 
     def _position_of(self, operation: str, symbol: str) -> Position | None:
-        _, code = self._instruments.find(operation, symbol)
+        _, code = self._find(operation, symbol)
         return self._get(
             operation, f"/v1/positions/{_segment('symbol', code)}", self._position, symbol
         )
 
     def _quote_of(self, operation: str, symbol: str) -> Quote:
-        _, code = self._instruments.find(operation, symbol)
+        _, code = self._find(operation, symbol)
         return self._get(
             operation,
             f"/v1/ticker/{_segment('symbol', code)}",
             lambda native: mapping.quote_from_native(native, self._instruments.symbol_of),
             symbol,
         )
+
+    def _find(self, operation: str, symbol: str) -> tuple[Product, str]:
+        self._session.require_open(operation)
+        return self._instruments.find(operation, symbol)
 
     def _read_products(self, operation: str) -> Sequence[tuple[str, Product]]:
         return self._list(

@@ -112,7 +112,7 @@ def _is_usable(sock: socket.socket | None) -> bool:
 def _read(connection: http.client.HTTPConnection, deadline: float) -> Reply:
     """Read a whole reply before a deadline, however slowly it drips."""
     response = connection.getresponse()
-    chunks = []
+    chunks: list[bytes] = []
     while chunk := response.read1(CHUNK):
         chunks.append(chunk)
         if time.monotonic() > deadline:

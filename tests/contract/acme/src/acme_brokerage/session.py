@@ -55,6 +55,15 @@ class AcmeSession:
         """Whether the session is not known to be dead."""
         return self._token is not None
 
+    def require_open(self, operation: str) -> None:
+        """Refuse to go by what was read in a session that is over.
+
+        Raises:
+            ConnectionError: there is no session.
+        """
+        if self._token is None:
+            self._refuse_unconnected(operation)
+
     def account_id(self, operation: str) -> str:
         """Return the bound account.
 

@@ -114,7 +114,7 @@ class Fields:
 
     def pairs(self, name: str) -> list[tuple[object, object]]:
         """Return a list of lists of two."""
-        pairs = []
+        pairs: list[tuple[object, object]] = []
         for pair in self.items(name):
             if not _is_list(pair) or len(pair) != 2:
                 raise MalformedError(f"{name} has {pair!r}, not a list of two")

@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+from acme_venue import AcmeVenue
+
+from bot_v2.features.brokerages.core.interfaces import IBrokerage
+from bot_v2.orchestration.broker_factory import create_brokerage
+
+
+@pytest.fixture
+def venue() -> Iterator[AcmeVenue]:
+    """Acme on this machine."""
+    with AcmeVenue(api_key="made-up") as venue:
+        yield venue
+
+
+@pytest.fixture
+def brokerage(venue: AcmeVenue) -> IBrokerage:
+    """Acme as this distribution's entry point makes it."""
+    return create_brokerage("acme", {"url": venue.url, "api_key": "made-up", "timeout_s": 0.3})

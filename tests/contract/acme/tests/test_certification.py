@@ -1,0 +1,5 @@
+from bot_v2.testing.suite import BrokerageContract
+
+
+class TestAcme(BrokerageContract):
+    """Acme keeps the contract."""
