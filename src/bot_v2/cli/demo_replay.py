@@ -23,7 +23,7 @@ from bot_v2.cli.order_terms import sentence_for
 from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.increments import quantize_price, quantize_quantity
-from bot_v2.features.brokerages.core.market_data import Candle, Trade
+from bot_v2.features.brokerages.core.market_data import Candle, Quote, Trade
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES
 from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
@@ -41,6 +41,8 @@ SLOW: Final = 20
 
 SHARE: Final = Decimal("0.25")
 """The part of the cash that an entry costs at most."""
+
+HALF: Final = Decimal("0.5")
 
 SIZE_PLACES: Final = 8
 """How finely an entry is sized where the product states no step."""
@@ -162,7 +164,15 @@ class Replay:
 
 
 def _price_of(event: MarketEvent) -> Decimal | None:
-    """Return the price that an event ends at. None: it has none, as a book or a quote."""
-    if isinstance(event, Candle):
-        return event.close
-    return event.price if isinstance(event, Trade) else None
+    """Return the price that an event ends at, of a quote the mid. None: it has none."""
+    match event:
+        case Candle():
+            return event.close
+        case Trade():
+            return event.price
+        case Quote(last=None, bid=Decimal() as bid, ask=Decimal() as ask):
+            return EXACT.multiply(EXACT.add(bid, ask), HALF)
+        case Quote():
+            return event.last
+        case _:
+            return None

@@ -24,6 +24,7 @@ from bot_v2.features.brokerages.core.errors import (
     PermissionDeniedError,
 )
 from bot_v2.orchestration.broker_factory import NAME_VARIABLES, create_brokerage
+from bot_v2.orchestration.registry import REGISTRY
 
 if TYPE_CHECKING:
     from bot_v2.features.brokerages.core.brokerage import IBrokerage
@@ -32,6 +33,9 @@ _B = TypeVar("_B", bound="IBrokerage")
 
 PAPER_NAMES: Final = frozenset({"paper", "simulation"})
 """The names of the brokerage whose account can be a file."""
+
+ACCOUNT_VARIABLE: Final = "PAPER_ACCOUNT_FILE"
+"""Where the environment names the account file."""
 
 IN_MEMORY: Final = ":memory:"
 """The account file that is none."""
@@ -75,6 +79,11 @@ def make(target: Target) -> IBrokerage:
     Raises:
         BrokerageError: there is none of that name, or it refuses its settings.
     """
+    chosen = _chosen_name(target, os.environ)
+    if target.account == IN_MEMORY and chosen in PAPER_NAMES:
+        # No setting says "none", so the environment must not name a file either.
+        environ = {key: text for key, text in os.environ.items() if key != ACCOUNT_VARIABLE}
+        return REGISTRY.create(chosen, {}, environ)
     settings = account_settings(target, os.environ)
     file = default_account_file()
     is_new = settings.get("account_file") == str(file) and not file.exists()
@@ -94,11 +103,15 @@ def account_settings(target: Target, environ: Mapping[str, str]) -> dict[str, ob
     """
     if target.account is not None:
         return {"account_file": target.account}
-    names = [target.broker, *(environ.get(variable) for variable in NAME_VARIABLES)]
-    chosen = next((name.strip().lower() for name in names if name and name.strip()), None)
-    if chosen not in PAPER_NAMES or environ.get("PAPER_ACCOUNT_FILE"):
+    if _chosen_name(target, environ) not in PAPER_NAMES or environ.get(ACCOUNT_VARIABLE):
         return {}
     return {"account_file": str(default_account_file())}
+
+
+def _chosen_name(target: Target, environ: Mapping[str, str]) -> str:
+    """Return the name that the factory will choose; empty where nothing names one."""
+    names = [target.broker, *(environ.get(variable) for variable in NAME_VARIABLES)]
+    return next((name.strip().lower() for name in names if name and name.strip()), "")
 
 
 def default_account_file() -> Path:

@@ -1,0 +1,108 @@
+"""The demonstration, as a newcomer runs it, and on a file of prices."""
+
+from __future__ import annotations
+
+import csv
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import Run
+
+
+def test_the_demonstration_adds_up_and_is_quick(command: Run) -> None:
+    """Orders of several types are placed, filled, cancelled and reconciled within seconds."""
+    started = time.perf_counter()
+    ran = command("demo")
+    took_s = time.perf_counter() - started
+    assert ran.code == 0, ran.err
+    assert took_s < 10, "2 seconds on an idle machine"
+    for word in ("synthetic", "orders", "fills", "positions", "balances", "final equity"):
+        assert word in ran.out
+    assert "everything adds up" in ran.out
+
+
+def test_the_same_seed_is_the_same_demonstration(command: Run) -> None:
+    """All but the times is the same in each run of a seed, and another seed differs."""
+
+    def without_times(seed: str) -> object:
+        ran = command("demo", "--seed", seed, "--json")
+        assert ran.code == 0, ran.err
+        report = ran.json
+        for one in (*report["orders"], *report["fills"]):
+            for name in ("timestamp", "updated_at"):
+                one.pop(name, None)
+        return report
+
+    assert without_times("3") == without_times("3")
+    assert without_times("3") != without_times("4")
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "2", "5", "11"])
+def test_any_market_adds_up(command: Run, seed: str) -> None:
+    """Whatever the market does, cash follows from the fills to the last digit."""
+    report = command("demo", "--seed", seed, "--commission", "0.00137", "--json").json
+    assert report["reconciled"] is True
+    assert [one["expected"] == one["found"] for one in report["checks"]] == [True] * len(
+        report["checks"]
+    )
+    cash = Decimal(report["starting_cash"])
+    for fill in report["fills"]:
+        sign = 1 if fill["side"] == "sell" else -1
+        cash += sign * Decimal(fill["quantity"]) * Decimal(fill["price"]) - Decimal(fill["fee"])
+    (balance,) = [one for one in report["balances"] if one["asset"] == report["currency"]]
+    assert Decimal(balance["total"]) == cash
+    assert report["fills"]
+    assert {"filled", "cancelled"} <= {order["status"] for order in report["orders"]}
+
+
+def write_bars(path: Path, closes: list[str]) -> None:
+    """Write minute bars that open at the last close."""
+    moment = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["time", "open", "high", "low", "close", "volume"])
+        last = closes[0]
+        for close in closes:
+            high, low = max(last, close, key=Decimal), min(last, close, key=Decimal)
+            rows.writerow([moment.isoformat(), last, high, low, close, "1000"])
+            last, moment = close, moment + timedelta(minutes=1)
+
+
+def test_a_file_of_prices_is_traded(command: Run, tmp_path: Path) -> None:
+    """A fall, a rise and a fall make an entry and an exit, which the output reconciles."""
+    closes = [*range(130, 100, -1), *range(100, 160), *range(160, 110, -1)]
+    write_bars(tmp_path / "BTC-USD.csv", [f"{close}.50" for close in closes])
+    ran = command("demo", "--feed", "BTC-USD.csv", "--json")
+    assert ran.code == 0, ran.err
+    report = ran.json
+    assert report["synthetic"] is False
+    assert [(one["side"], one["type"]) for one in report["orders"]] == [
+        ("buy", "limit"),
+        ("sell", "market"),
+    ]
+    assert report["reconciled"] is True
+    said = command("demo", "--feed", "BTC-USD.csv").out
+    assert "BTC-USD.csv" in said
+    assert "the feed has ended after 140 events" in said
+
+
+def test_a_bad_row_is_refused_by_its_line(command: Run, tmp_path: Path) -> None:
+    """A price that is no number ends the replay with the number of its line."""
+    write_bars(tmp_path / "BTC-USD.csv", ["100.50", "101.50", "1o2.50", "103.50"])
+    for options in ((), ("--json",)):
+        ran = command("demo", "--feed", "BTC-USD.csv", *options)
+        assert ran.code == 2
+        assert "4" in ran.err
+        assert "1o2.50" in ran.err
+
+
+def test_a_file_that_is_not_there_is_one_line(command: Run) -> None:
+    """A misspelt file name ends without a traceback."""
+    ran = command("demo", "--feed", "nowhere.csv")
+    assert ran.code == 2
+    assert "nowhere.csv" in ran.err
+    assert "Traceback" not in ran.err
