@@ -140,6 +140,16 @@ def test_a_walk_moves_as_much_as_it_is_told_to() -> None:
     assert abs(mean) < 1
 
 
+def test_a_walk_does_not_fall_to_nothing() -> None:
+    """Below ten price increments the walk does not go: a quote always has a bid."""
+    lowest = Decimal("0.10")
+    source = walk(products=[BTC], prices={"BTC-USD": lowest}, volatility_bps=Decimal(500))
+    quotes = [event for event in take(source, 400) if isinstance(event, Quote)]
+    assert min(price for _, price in source.state.prices) >= lowest
+    assert min(event.bid for event in quotes if event.bid is not None) == Decimal("0.09")
+    assert max(event.ask for event in quotes if event.ask is not None) > lowest
+
+
 def test_a_slow_walk_does_not_stand_still() -> None:
     """Steps much smaller than the price increment add up: they are not rounded away."""
     source = walk(products=[ES], volatility_bps=Decimal("0.05"))
