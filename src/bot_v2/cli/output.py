@@ -48,7 +48,6 @@ class Output:
     ) -> None:
         """Print rows as a table; numbers to the right."""
         from rich.table import Table
-        from rich.text import Text
 
         listed = list(rows)
         if not listed:
@@ -59,8 +58,7 @@ class Output:
             is_number = any(isinstance(take(row), Decimal) for row in listed)
             table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
         for row in listed:
-            # Text, not str: a symbol such as NSE:RELIANCE is not to be read as markup.
-            table.add_row(*(Text(as_text(take(row))) for _, take in columns))
+            table.add_row(*(as_text(take(row)) for _, take in columns))
         self._console().print(table)
 
     def facts(self, title: str, facts: Iterable[tuple[str, object]]) -> None:
@@ -75,19 +73,10 @@ class Output:
         """Print a line to stdout."""
         print(text, flush=True)
 
-    def note(self, text: str) -> None:
-        """Print a line to stderr."""
-        print(text, file=sys.stderr, flush=True)
-
-    def heading(self, text: str) -> None:
-        """Print a line that stands out where the terminal can show it."""
-        from rich.text import Text
-
-        self._console().print(Text(text, style="bold"))
-
     def _console(self) -> Console:
         from rich.console import Console
 
+        # A symbol such as NSE:RELIANCE is not to be read as markup.
         console = Console(highlight=False, markup=False, emoji=False)
         if not console.is_terminal:
             console.width = WIDTH_WHEN_PIPED

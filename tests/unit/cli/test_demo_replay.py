@@ -41,3 +41,10 @@ def test_a_rise_after_a_fall_crosses_once_from_below() -> None:
     fall = [Decimal(100 - step) for step in range(30)]
     rise = [Decimal(70 + step) for step in range(30)]
     assert [crossed for crossed in crossings(fall + rise) if crossed is not None] == [True]
+
+
+def test_equal_averages_are_not_above() -> None:
+    """In a market that stands still nothing crosses; its first rise does."""
+    flat = [Decimal(100)] * 30
+    assert set(crossings(flat)) == {None}
+    assert crossings([*flat, Decimal(101)])[-1] is True

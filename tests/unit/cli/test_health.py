@@ -68,6 +68,7 @@ def test_watching_prints_an_event_a_line(shell: Shell) -> None:
     events = [json.loads(line) for line in ran.out.splitlines()]
     checked = [one for one in events if one["event"] == "HealthChecked"]
     assert [one["report"]["checks"] for one in checked] == [1, 2, 3]
+    assert shell.fake.connections == 1
     changed = [one for one in events if one["event"] == "HealthChange"]
     assert [(one["old"], one["new"]) for one in changed] == [("unknown", "healthy")]
 

@@ -127,9 +127,9 @@ def test_a_book_has_three_levels(shell: Shell, words: tuple[str, ...]) -> None:
 
 def test_a_book_hangs_with_the_best_prices_in_the_middle(shell: Shell) -> None:
     """The lowest ask stands above the highest bid."""
-    out = shell.run("book", "BTC-USD", "--level", "2", "--depth", "1", "--broker", "fake").out
-    assert out.index("101") < out.index("100")
-    assert "102" not in out
+    out = shell.run("book", "BTC-USD", "--level", "3", "--depth", "2", "--broker", "fake").out
+    assert out.index("102") < out.index("101") < out.index("100") < out.index("99")
+    assert "103" not in out
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def test_the_prices_given_make_the_type(shell: Shell, words: tuple[str, ...], ki
         (("1", "--trail-percent", "100", "--type", "trailing_stop"), "--trail-percent is '100'"),
         (("1", "--position-effect", "turn"), "--position-effect is 'turn'; accepted: open, close"),
         (("1", "--broker-option", "product"), "--broker-option is 'product'"),
+        (("1", "--broker-option", "a=1", "--broker-option", "a=2"), "each key once"),
         (("1", "--take-profit", "1", "--stop-loss", "2"), "--take-profit is"),
     ],
 )
