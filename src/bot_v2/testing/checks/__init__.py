@@ -1,0 +1,1 @@
+"""The checks of the cards, a module per group of the table."""
