@@ -1,0 +1,227 @@
+"""The account's books: what a fill moves, what orders set aside, and what positions cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
+from bot_v2.features.brokerages.core.order_terms import OrderSide
+from bot_v2.simulation.account import AccountKind, AccountSettings
+from bot_v2.simulation.fees import FeeModel, charge
+from bot_v2.simulation.instruments import PLACES, Instrument, Kind
+from bot_v2.simulation.ledger import FEES, MARKET, OPENING, SETTLEMENT, WALLET, Ledger, LedgerError
+from bot_v2.simulation.records import FillRecord, OrderRecord, PositionRecord
+
+ZERO: Final = Decimal(0)
+
+
+class Accounting:
+    """One account: its ledger, its holds and its positions."""
+
+    def __init__(self, settings: AccountSettings, fees: FeeModel) -> None:
+        """Open the books, empty."""
+        self.settings = settings
+        self.fees = fees
+        self.borrows = settings.kind is AccountKind.MARGIN
+        self.ledger = Ledger()
+        self.holds: dict[str, Decimal] = {}
+        self.money_holds: dict[str, Decimal] = {}
+        self.positions: dict[str, PositionRecord] = {}
+        self.changed_positions: dict[str, PositionRecord] = {}
+
+    def open(self, instruments: list[Instrument]) -> None:
+        """Credit the first balances; a coin of which a product exists is also a position."""
+        for asset, amount in self.settings.opening_balances().items():
+            self.ledger.transfer(OPENING, OPENING, WALLET, asset, amount)
+            home = home_of(asset, instruments, self.settings.currency)
+            if home is not None:
+                position = PositionRecord(asset=asset, symbol=home.symbol)
+                position.quantity, position.cost = amount, None
+                self.positions[asset] = position
+                self.changed_positions[asset] = position
+
+    def available(self, asset: str) -> Decimal:
+        """Return what of an asset is not set aside."""
+        held = self.holds.get(asset)
+        total = self.ledger.wallet(asset)
+        return EXACT.subtract(total, held) if held else total
+
+    def set_hold(
+        self, instrument: Instrument, record: OrderRecord, asset: str, amount: Decimal
+    ) -> None:
+        """Set aside an amount for an order instead of what was set aside for it before.
+
+        What buys or margins an order is money; what it sells is not, and needs no margin.
+        """
+        holds = (self.holds, self.money_holds) if asset != instrument.asset else (self.holds,)
+        for kept in holds:
+            before = EXACT.subtract(kept.get(asset, ZERO), record.hold)
+            kept[asset] = EXACT.add(before, amount)
+        record.hold_asset, record.hold = asset, amount
+
+    def quantity_of(self, instrument: Instrument) -> Decimal:
+        """Return how much of a product's asset the account has; negative is short."""
+        return self.ledger.wallet(instrument.asset)
+
+    def verify(self, live: Iterable[OrderRecord]) -> None:
+        """Add up the ledger, the holds and the positions again.
+
+        Raises:
+            LedgerError: something does not add up.
+        """
+        self.ledger.verify()
+        held: dict[str, Decimal] = {}
+        for record in live:
+            held[record.hold_asset] = EXACT.add(held.get(record.hold_asset, ZERO), record.hold)
+        for asset in held.keys() | self.holds.keys():
+            if held.get(asset, ZERO) != self.holds.get(asset, ZERO):
+                raise LedgerError(
+                    f"{self.holds.get(asset, ZERO)} {asset} is set aside, "
+                    f"and the live orders hold {held.get(asset, ZERO)}"
+                )
+
+    def book(
+        self,
+        instrument: Instrument,
+        record: OrderRecord,
+        quantity: Decimal,
+        price: Decimal,
+        fill: FillRecord,
+    ) -> None:
+        """Move what a fill moves: asset against money, profit and loss, and the fee.
+
+        The fill's `fee` and `cost_change` are filled in.
+        """
+        signed = quantity if record.side is OrderSide.BUY else quantity.copy_negate()
+        value = instrument.signed_value(signed, price)
+        fill.cost_change = self._move(instrument, fill.trade_id, signed, price)
+        fee = self.fees.fee(instrument.product, quantity, value.copy_abs(), fill.liquidity)
+        before = EXACT.add(record.fees_before_minimum, fee)
+        due = charge(self.fees, instrument.product, before, record.fees)
+        record.fees_before_minimum = before
+        if record.side is OrderSide.SELL and not self.borrows:
+            # A cash account does not owe a fee that neither the sale nor free money can pay.
+            due = min(due, max(self.available(instrument.fee_currency), ZERO))
+        self.ledger.transfer(fill.trade_id, WALLET, FEES, instrument.fee_currency, due)
+        fill.fee = due
+        charged = EXACT.add(record.fees, due)
+        record.fees = before if charged == before else charged
+
+    def resize_position(self, instrument: Instrument, quantity: Decimal) -> None:
+        """Let a position have another quantity at the same cost."""
+        position = self.positions.get(instrument.asset)
+        if position is not None:
+            position.quantity = quantity
+            if not quantity:
+                position.cost = ZERO
+            self.changed_positions[instrument.asset] = position
+
+    def reverse(self, instrument: Instrument, fill: FillRecord, transaction: str) -> None:
+        """Move back all that a fill moved, its fee included."""
+        signed = fill.quantity if fill.side is OrderSide.SELL else fill.quantity.copy_negate()
+        undone = None if fill.cost_change is None else fill.cost_change.copy_negate()
+        self._move(instrument, transaction, signed, fill.price, undone)
+        self.ledger.transfer(transaction, FEES, WALLET, instrument.fee_currency, fill.fee)
+
+    def _move(
+        self,
+        instrument: Instrument,
+        transaction: str,
+        signed: Decimal,
+        price: Decimal,
+        undone: Decimal | None = None,
+    ) -> Decimal | None:
+        """Move a signed quantity against its value; return the change of the position's cost.
+
+        Args:
+            instrument: what is traded.
+            transaction: the transaction to book under.
+            signed: the quantity that comes in; negative goes out.
+            price: at what price.
+            undone: the change of cost, where a fill is undone. None: worked out.
+        """
+        value = instrument.signed_value(signed, price)
+        change = self._change_position(instrument, signed, price, undone)
+        ledger, asset, money = self.ledger, instrument.asset, instrument.fee_currency
+        ledger.transfer(transaction, MARKET, WALLET, asset, signed)
+        if instrument.kind is not Kind.DERIVATIVE:
+            ledger.transfer(transaction, WALLET, MARKET, money, value)
+        elif change is not None:
+            profit = EXACT.subtract(change, value)
+            ledger.transfer(transaction, SETTLEMENT, WALLET, money, profit)
+        return change
+
+    def _change_position(
+        self, instrument: Instrument, signed: Decimal, price: Decimal, undone: Decimal | None
+    ) -> Decimal | None:
+        asset = instrument.asset
+        if instrument.kind is Kind.PAIR and asset == self.settings.currency:
+            return None  # the account's own currency is cash, never a position
+        position = self.positions.get(asset)
+        if position is None:
+            position = PositionRecord(asset=asset, symbol=instrument.symbol)
+            self.positions[asset] = position
+        self.changed_positions[asset] = position
+        before, cost = self.ledger.wallet(asset), position.cost
+        # A coin that is also the money of another pair changes without a trade of its own.
+        known = position.quantity == before and position.symbol == instrument.symbol
+        after = EXACT.add(before, signed)
+        position.quantity = after
+        if not before:
+            position.symbol = instrument.symbol
+            position.cost = instrument.signed_value(signed, price)
+            return position.cost
+        if cost is None or not known:
+            position.cost = ZERO if not after else None
+            return None
+        if not after:
+            # Undoing a fill whose cost was spread since can leave a rest: it is profit or loss.
+            change = cost.copy_negate()
+        elif undone is not None:
+            change = undone
+        else:
+            change = cost_change(instrument, before, cost, signed, price)
+        position.cost = EXACT.add(cost, change)
+        return change
+
+
+def cost_change(
+    instrument: Instrument, before: Decimal, cost: Decimal, signed: Decimal, price: Decimal
+) -> Decimal:
+    """Return how a fill changes the cost of a position, by average cost.
+
+    What a partial close takes out of the cost is rounded half even to 12 places; the rest stays
+    with the position, so that the sum of all profit and loss is exact.
+    """
+    if (before > 0) is (signed > 0):
+        return instrument.signed_value(signed, price)
+    held, traded = before.copy_abs(), signed.copy_abs()
+    if traded < held:
+        part = divide(EXACT.multiply(cost, traded), held, PLACES, Rounding.HALF_EVEN)
+        return without_zeros(part).copy_negate()
+    if traded == held:
+        return cost.copy_negate()
+    opened = instrument.signed_value(EXACT.add(before, signed), price)
+    return EXACT.subtract(opened, cost)
+
+
+def without_zeros(value: Decimal) -> Decimal:
+    """Return the same number without the zeros that a quotient ends in."""
+    if not value:
+        return ZERO
+    shorter = value.normalize(EXACT)
+    exponent = shorter.as_tuple().exponent
+    if isinstance(exponent, int) and exponent > 0:
+        return shorter.quantize(Decimal(1), context=EXACT)
+    return shorter
+
+
+def home_of(asset: str, instruments: list[Instrument], currency: str) -> Instrument | None:
+    """Return the product that a coin is shown under. None: there is none, or the coin is cash."""
+    if asset == currency:
+        return None
+    pairs = [one for one in instruments if one.kind is Kind.PAIR and one.asset == asset]
+    quoted = [one for one in pairs if one.product.quote_currency == currency]
+    return next(iter(quoted or pairs), None)

@@ -1,0 +1,90 @@
+"""An engine's state, as a journal stores it: taken from the books, and put back into them."""
+
+from __future__ import annotations
+
+import attrs
+
+from bot_v2.features.brokerages.core.order_status import OrderStatus
+from bot_v2.simulation.desk import Desk, is_live
+from bot_v2.simulation.journal import EngineState
+from bot_v2.simulation.ledger import Ledger, LedgerError
+from bot_v2.simulation.offers import Offer
+from bot_v2.simulation.records import ZERO, MarkRecord, OrderRecord
+from bot_v2.simulation.timetable import Timetable
+
+
+def state_of(desk: Desk) -> EngineState:
+    """Return copies of all that an engine is rebuilt from."""
+    accounting = desk.accounting
+    heard = [one for one in desk.instruments.values() if one.market.timestamp or one.market.halted]
+    return EngineState(
+        orders=[attrs.evolve(record) for record in desk.orders.values()],
+        fills=list(desk.fills),
+        entries=list(accounting.ledger.entries()),
+        balances=accounting.ledger.balances(),
+        positions=[attrs.evolve(record) for record in accounting.positions.values()],
+        marks=[instrument.mark_record(desk.now) for instrument in heard],
+        counters=attrs.evolve(desk.counters),
+    )
+
+
+def restore_books(state: EngineState, desk: Desk, timetable: Timetable) -> None:
+    """Put a state into books that are empty.
+
+    Raises:
+        LedgerError: entries, balances, holds and positions do not agree, or a product is missing.
+    """
+    accounting = desk.accounting
+    accounting.ledger = Ledger.restore(state.entries, state.balances)
+    accounting.positions = {one.asset: attrs.evolve(one) for one in state.positions}
+    desk.counters = attrs.evolve(state.counters)
+    desk.fills = list(state.fills)
+    for mark in state.marks:
+        _restore_mark(desk, mark)
+    for record in sorted(state.orders, key=lambda one: one.number):
+        _restore_order(desk, attrs.evolve(record), timetable)
+    waiting = [record for record in desk.live.values() if record.priority]
+    for record in sorted(waiting, key=lambda one: one.priority):
+        queue, price = desk.instruments[record.symbol].queue_of(record)
+        if price is not None:
+            queue.add(price, record)
+    if desk.counters.orders != len(desk.orders) or desk.counters.trades != len(desk.fills):
+        raise LedgerError(
+            f"{desk.counters.orders} orders and {desk.counters.trades} executions were counted; "
+            f"there are {len(desk.orders)} and {len(desk.fills)}"
+        )
+    accounting.verify(desk.live.values())
+    desk.settle()
+
+
+def _restore_order(desk: Desk, record: OrderRecord, timetable: Timetable) -> None:
+    instrument = desk.instruments.get(record.symbol)
+    if instrument is None:
+        raise LedgerError(f"order {record.order_id} is of {record.symbol}, which is no product")
+    desk.now = max(desk.now, record.updated_at)
+    desk.orders[record.order_id] = record
+    if record.client_order_id is not None:
+        desk.by_client[record.client_order_id] = record
+    if not is_live(record):
+        return
+    desk.live[record.order_id] = record
+    desk.index_ties(record)
+    hold, record.hold = record.hold, ZERO
+    desk.accounting.set_hold(instrument, record, record.hold_asset, hold)
+    timetable.add_all(record)
+    waits = record.trail_amount is not None or record.trail_percent is not None
+    arrived = record.status is not OrderStatus.PENDING and record.arrived_at is not None
+    if waits and arrived and not record.triggered:
+        instrument.trails(record.side).add(record)
+
+
+def _restore_mark(desk: Desk, mark: MarkRecord) -> None:
+    instrument = desk.instruments.get(mark.symbol)
+    if instrument is None:
+        return  # a product that was only looked at, and is not listed any more
+    market = instrument.market
+    market.last, market.halted, market.timestamp = mark.last, mark.halted, mark.timestamp
+    market.quoted = mark.bid is not None or mark.ask is not None
+    # Prices are known again; what was on offer is not, so nothing can be taken of it.
+    market.bids = [] if mark.bid is None else [Offer(mark.bid, ZERO)]
+    market.asks = [] if mark.ask is None else [Offer(mark.ask, ZERO)]
