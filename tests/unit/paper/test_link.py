@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -35,9 +36,14 @@ class Ledger:
         self.link = PaperLink[list[int]](
             lock=threading.RLock(),
             reach=lambda: [self.written],
-            copy=lambda: [self.written],
+            remember=self.remember,
             wait=self.waited.append,
         )
+
+    def remember(self) -> Callable[[], list[int]]:
+        """Take note of what was done by now."""
+        written = self.written
+        return lambda: [written]
 
     def write(self) -> int:
         """Do one thing."""
@@ -128,7 +134,7 @@ def test_an_expired_session_refuses_until_it_is_renewed() -> None:
         with pytest.raises(LinkError) as failure:
             call()
         assert failure.value.fault is Fault.SESSION_EXPIRED
-    venue.link.open_session()
+    assert venue.link.call("connect", False, len) == 1
     assert venue.read() == 0
 
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import pytest
+
 from bot_v2.features.brokerages.core.events import StreamGap
 from bot_v2.features.brokerages.paper.streams import Broadcaster, EventStream, Subscription
 
@@ -119,7 +121,7 @@ def test_idle_is_asked_again_after_its_own_time() -> None:
 
 def subscribe(broadcaster: Broadcaster[int]) -> Subscription[int]:
     """A stream of the even numbers."""
-    return Subscription(broadcaster, lambda number: number % 2 == 0, stream)
+    return Subscription(broadcaster, lambda number: number % 2 == 0, stream, lambda: None)
 
 
 def test_a_subscription_hears_what_it_wants_while_it_is_entered() -> None:
@@ -158,3 +160,20 @@ def test_a_closed_broadcaster_ends_old_and_new_streams() -> None:
         assert list(before) == [2]
     with subscribe(broadcaster) as after:
         assert list(after) == []
+
+
+def test_a_stream_that_cannot_start_is_closed() -> None:
+    """Nothing is kept for a stream that was never entered."""
+    broadcaster = Broadcaster[int]()
+    broadcaster.open()
+
+    def refuse() -> None:
+        assert broadcaster.has_readers, "events before the start would be missed"
+        raise ConnectionError
+
+    with (
+        pytest.raises(ConnectionError),
+        Subscription(broadcaster, lambda _: True, stream, refuse),
+    ):
+        pytest.fail("the stream was entered")
+    assert not broadcaster.has_readers

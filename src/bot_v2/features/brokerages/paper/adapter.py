@@ -84,6 +84,7 @@ class PaperBrokerage(PaperReads):
     """
 
     name: Final = NAME
+    environment: Final = "simulator"
     capabilities: Final = CAPABILITIES
     unsupported: Final = frozenset({"get_orderbook:level>=3"})
     idempotency: Final = IDEMPOTENCY

@@ -17,7 +17,7 @@ from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.feeds.feed import PriceFeed
 from bot_v2.simulation.feeds.open_feed import open_feed
 from bot_v2.simulation.fees import FeeModel, MakerTakerFees, NoFees
-from bot_v2.simulation.journal import EngineState
+from bot_v2.simulation.journal import EngineJournal, EngineState
 from bot_v2.simulation.sessions import AlwaysOpen, ExchangeCalendar, TradingCalendar
 from bot_v2.simulation.slippage import NoSlippage, PercentSlippage, SlippageModel
 
@@ -88,23 +88,34 @@ class Assembly:
         self,
         clock: Clock,
         products: tuple[Product, ...],
-        file: AccountFile | None,
         state: EngineState,
+        journal: EngineJournal | None,
     ) -> MatchingEngine:
-        """Return an engine in some state, which from now on is kept in the file."""
+        """Return an engine in some state; an account that has made no step is new.
+
+        Args:
+            clock: the engine's time.
+            products: everything that can be traded.
+            state: what the account was.
+            journal: what its steps are stored in from now on. None: nothing.
+
+        Raises:
+            LedgerError: the state does not add up.
+        """
         settings = self.settings
         commission, bps = settings.commission, settings.slippage_bps
-        fees = self.fees or (MakerTakerFees(commission, commission) if commission else NoFees())
-        slippage = self.slippage or (PercentSlippage(bps=bps) if bps else NoSlippage())
+        rate = MakerTakerFees(maker=commission, taker=commission)
+        slippage = PercentSlippage(bps=bps) if bps else NoSlippage()
         return MatchingEngine(
             account=self.account(),
-            products=products if file is None else file.keep_products(products),
+            products=products,
             clock=clock,
-            fees=fees,
-            slippage=slippage,
+            fees=self.fees or (rate if commission else NoFees()),
+            slippage=self.slippage or slippage,
             calendar=self._calendar(),
             latency_s=settings.latency_s,
-            journal=file,
+            journal=journal,
+            state=state if state.counters.steps else None,
         )
 
     def account(self) -> AccountSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Protocol
@@ -12,6 +13,7 @@ from bot_v2.features.brokerages.core.errors import (
     ConnectionError,
     InvalidRequestError,
     MarketDataUnavailableError,
+    OrderOutcomeUnknownError,
     Outcome,
 )
 from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent
@@ -19,6 +21,7 @@ from bot_v2.features.brokerages.core.market_data import Quote
 from bot_v2.features.brokerages.core.products import Product
 from bot_v2.features.brokerages.paper.account_file import AccountFile
 from bot_v2.features.brokerages.paper.assembly import Assembly
+from bot_v2.features.brokerages.paper.errors import AccountFileDamagedError
 from bot_v2.features.brokerages.paper.history import CandleHistory
 from bot_v2.features.brokerages.paper.settings import Pace
 from bot_v2.simulation.engine import MatchingEngine
@@ -26,6 +29,7 @@ from bot_v2.simulation.feeds.brokerage_feed import BrokerageFeed
 from bot_v2.simulation.feeds.feed import PriceFeed
 from bot_v2.simulation.feeds.pump import FeedPump, Pump
 from bot_v2.simulation.journal import EngineState
+from bot_v2.simulation.ledger import LedgerError
 from bot_v2.simulation.market import MarketEvent, event_time
 
 IDLE_MAX_S: Final = 1.0
@@ -44,6 +48,10 @@ class Listener(Protocol):
 
     def hear_quote(self, event: QuoteEvent) -> None:
         """Take note of a change of best prices."""
+        ...
+
+    def wants_orders(self) -> bool:
+        """Return whether orders need to be told."""
         ...
 
     def wants_quotes(self) -> bool:
@@ -71,6 +79,7 @@ class PaperExchange:
         """The candles that the market has shown."""
         self._parts = parts
         self._listeners: list[Listener] = []
+        self._unsubscribe: Callable[[], None] | None = None
         self._ahead = timedelta(0)
         self._moment: datetime | None = None
         self._due_by = parts.clock()
@@ -112,10 +121,23 @@ class PaperExchange:
             self._take_feed(self._parts.make_feed(self.present(), state))
         starts = (self._moment or self._first_moment(), before)
         self._moment = max(start for start in starts if start is not None)
-        engine = self._parts.build_engine(self.now, self._products, file, state)
-        engine.subscribe(self._tell_order)
+        engine = self._build(state, file)
         self._engine, self._file = engine, file
         self._begin(before)
+
+    def _build(self, state: EngineState, file: AccountFile | None) -> MatchingEngine:
+        products = self._products if file is None else file.keep_products(self._products)
+        try:
+            return self._parts.build_engine(self.now, products, state, file)
+        except (LedgerError, OrderOutcomeUnknownError) as error:
+            where = "the account" if file is None else str(file.path)
+            raise AccountFileDamagedError(f"{where} cannot be opened: {error}") from error
+
+    def remember(self) -> Callable[[], MatchingEngine]:
+        """Take the engine as it is now; return what builds a copy of it. Hold the lock."""
+        state, moment = self.engine.snapshot(), self.now()
+        products = tuple(self.engine.products)
+        return lambda: self._parts.build_engine(lambda: moment, products, state, None)
 
     def _take_feed(self, feed: PriceFeed) -> None:
         self._products = self._parts.choose_products(feed)
@@ -144,7 +166,7 @@ class PaperExchange:
                 self._listeners.remove(listener)
             if self._file is not None and not self._listeners:
                 self._file.close()
-                self._file = self._engine = None
+                self._file = self._engine = self._unsubscribe = None
 
     def now(self) -> datetime:
         """Return the exchange's time, which stands still between calls."""
@@ -168,6 +190,7 @@ class PaperExchange:
         engine = self.engine
         if self.pace is Pace.LIVE:
             self._catch_up()
+        # A read shows what is due by now, too; a write lets it happen by itself.
         engine.on_time()
         return engine
 
@@ -216,7 +239,7 @@ class PaperExchange:
                 self._move_to(self.now() + span)
             else:
                 self._ahead += span
-                self.current()
+            self.current()
 
     def require_market(self) -> None:
         """Refuse to go by prices that the feed has ceased to renew.
@@ -228,6 +251,12 @@ class PaperExchange:
             raise MarketDataUnavailableError(
                 f"the feed cannot be read: {self._feed_failure}"
             ) from self._feed_failure
+
+    def watch_orders(self) -> None:
+        """Tell of changes of orders for as long as a listener wants to hear of them."""
+        with self.lock:
+            if self._unsubscribe is None:
+                self._unsubscribe = self.engine.subscribe(self._tell_order)
 
     def remember_quotes(self) -> None:
         """Take the best prices as told, so that only what comes after is a change."""
@@ -296,7 +325,6 @@ class PaperExchange:
 
     def _move_to(self, moment: datetime) -> None:
         self._moment = max(moment, self.now())
-        self.engine.on_time()
 
     def present(self) -> datetime:
         """Return the moment that it is for the market: the clock's, or where a replay stands."""
@@ -326,8 +354,15 @@ class PaperExchange:
             listener.hear_quote(event)
 
     def _tell_order(self, event: OrderEvent) -> None:
+        wanted = False
         for listener in self._listeners:
+            wanted |= listener.wants_orders()
             listener.hear_order(event)
+        if not wanted and self._unsubscribe is not None:
+            # An order that nobody hears of is not made into an event: that would cost as much
+            # as the order itself.
+            self._unsubscribe()
+            self._unsubscribe = None
 
     def _watches_quotes(self) -> bool:
         return any(listener.wants_quotes() for listener in self._listeners)

@@ -33,6 +33,9 @@ Behind is the harder way: a search for "orders since I sent it" then misses the 
 RETRY_AFTER_S: Final = 1.0
 """What a rate-limited caller is asked to wait, in seconds."""
 
+OPENING: Final = "connect"
+"""The operation that renews a session."""
+
 _NOT_RECEIVED: Final = frozenset({Fault.RESET_BEFORE})
 _WITHOUT_EFFECT: Final = frozenset(
     {Fault.DROP_BEFORE_ACCEPT, Fault.RATE_LIMIT, Fault.UNAVAILABLE, Fault.SESSION_EXPIRED}
@@ -60,7 +63,8 @@ class PaperLink(Generic[_Venue]):
     Args:
         lock: the one lock around the exchange.
         reach: returns the exchange as it is now; called with the lock held.
-        copy: returns a copy of the exchange for stale reads; called with the lock held.
+        remember: takes note of the exchange as it is, and returns what shows it as it was then;
+            called with the lock held.
         wait: lets some seconds pass on the clock in use.
         round_trip_s: how long a call is under way, half of it each way, in seconds.
     """
@@ -70,20 +74,20 @@ class PaperLink(Generic[_Venue]):
         *,
         lock: threading.RLock,
         reach: Callable[[], _Venue],
-        copy: Callable[[], _Venue],
+        remember: Callable[[], Callable[[], _Venue]],
         wait: Callable[[float], object],
         round_trip_s: float = 0.0,
     ) -> None:
         """Connect the two ends; nothing is called yet."""
         self._lock = lock
         self._reach = reach
-        self._copy = copy
+        self._remember = remember
         self._wait = wait
         self.round_trip_s = round_trip_s
         """How long a call is under way, in seconds."""
         self.keeps_previous = False
         """True: the state before each write is kept, as stale reads need it."""
-        self._previous: _Venue | None = None
+        self._previous: Callable[[], _Venue] | None = None
         self._pending: list[tuple[Fault, str | None]] = []
         self._lasting: set[Fault] = set()
         self._held: dict[str, Callable[[], None]] = {}
@@ -134,6 +138,8 @@ class PaperLink(Generic[_Venue]):
         self._received[operation] += 1
         if fault is Fault.SESSION_EXPIRED:
             self._expired = True
+        elif operation == OPENING and fault not in _WITHOUT_EFFECT:
+            self._expired = False
         if self._expired:
             raise LinkError(Fault.SESSION_EXPIRED)
         if fault in _WITHOUT_EFFECT:
@@ -149,10 +155,10 @@ class PaperLink(Generic[_Venue]):
     def _venue_for(self, is_write: bool) -> _Venue:
         venue = self._reach()
         if is_write and self.keeps_previous:
-            self._previous = self._copy()
+            self._previous = self._remember()
         if is_write or Fault.STALE_READ not in self._lasting or self._previous is None:
             return venue
-        return self._previous
+        return self._previous()
 
     def _take(self, operation: str, among: frozenset[Fault]) -> Fault | None:
         for index, (fault, wanted) in enumerate(self._pending):
@@ -186,11 +192,6 @@ class PaperLink(Generic[_Venue]):
             send()
             if held is not None:
                 held()
-
-    def open_session(self) -> None:
-        """Renew the session: what it refused before is served again."""
-        with self._lock:
-            self._expired = False
 
     def inject(self, fault: Fault, operation: str | None, times: int) -> None:
         """Commit a fault in the next `times` calls of an operation; None: of any.

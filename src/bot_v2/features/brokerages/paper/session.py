@@ -10,8 +10,10 @@ from typing import Final, TypeVar
 
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
+    BrokerUnavailableError,
     ConnectionError,
     ErrorContext,
+    OrderOutcomeUnknownError,
     Outcome,
 )
 from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent, StreamGap
@@ -66,7 +68,7 @@ class PaperSession:
         self.link = PaperLink[MatchingEngine](
             lock=exchange.lock,
             reach=exchange.current,
-            copy=exchange.copy,
+            remember=exchange.remember,
             wait=wait or threading.Event().wait,
             round_trip_s=round_trip_s,
         )
@@ -130,16 +132,16 @@ class PaperSession:
     def read_market(
         self, operation: str, symbol: str, action: Callable[[MatchingEngine], _T]
     ) -> _T:
-        """Ask the exchange something about prices.
+        """Ask the exchange something about prices, which are never stale.
 
         Raises:
             MarketDataUnavailableError: the feed has failed.
             BrokerageError: what else went wrong; it has no outcome.
         """
 
-        def ask(engine: MatchingEngine) -> _T:
+        def ask(_: MatchingEngine) -> _T:
             self.exchange.require_market()
-            return action(engine)
+            return action(self.exchange.engine)
 
         return self.read(operation, ask, symbol=symbol)
 
@@ -175,7 +177,9 @@ class PaperSession:
 
     def stream_orders(self) -> AbstractContextManager[Iterator[OrderEvent | StreamGap]]:
         """Return the stream of the account's orders, to be entered."""
-        return self._subscription("stream_orders", self.orders, lambda _: True)
+        return self._subscription(
+            "stream_orders", self.orders, lambda _: True, self.exchange.watch_orders
+        )
 
     def stream_quotes(
         self, symbols: Sequence[str]
@@ -183,7 +187,10 @@ class PaperSession:
         """Return the stream of the best prices of some products, to be entered."""
         wanted = frozenset(symbols)
         return self._subscription(
-            "stream_quotes", self.quotes, lambda event: event.quote.symbol in wanted
+            "stream_quotes",
+            self.quotes,
+            lambda event: event.quote.symbol in wanted,
+            self.exchange.remember_quotes,
         )
 
     def hear_order(self, event: OrderEvent) -> None:
@@ -196,20 +203,30 @@ class PaperSession:
         if self.quotes.has_readers:
             self.link.deliver("stream_quotes", event, self.quotes.publish)
 
+    def wants_orders(self) -> bool:
+        """Return whether anybody reads the stream of orders."""
+        return self.orders.has_readers
+
     def wants_quotes(self) -> bool:
         """Return whether anybody reads the stream of quotes."""
         return self.quotes.has_readers
 
     def _subscription(
-        self, operation: str, broadcaster: Broadcaster[_E], wants: Callable[[_E], bool]
+        self,
+        operation: str,
+        broadcaster: Broadcaster[_E],
+        wants: Callable[[_E], bool],
+        watch: Callable[[], None],
     ) -> Subscription[_E]:
         self.require_connected(operation)
 
         def make() -> EventStream[_E]:
-            self.read(operation, lambda _: self.exchange.remember_quotes())
             return EventStream[_E](self.exchange.present, self.exchange.idle)
 
-        return Subscription(broadcaster, wants, make)
+        def start() -> None:
+            self.read(operation, lambda _: watch())
+
+        return Subscription(broadcaster, wants, make, start)
 
     def _carry(
         self,
@@ -227,6 +244,12 @@ class PaperSession:
             self._has_expired |= failure.fault is Fault.SESSION_EXPIRED
             error = error_from_fault(failure.fault, is_write, failure.retry_after_s, facts)
             raise error from failure
+        except OrderOutcomeUnknownError as error:
+            if is_write:
+                complete_error(error, is_write, facts)
+                raise
+            # The market moved, and the step could not be stored: the asker's call changed nothing.
+            raise BrokerUnavailableError(error.message, **facts) from error
         except BrokerageError as error:
             complete_error(error, is_write, facts)
             raise

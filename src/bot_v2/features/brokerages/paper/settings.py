@@ -22,6 +22,9 @@ from bot_v2.simulation.account import AccountKind
 PREFIX: Final = "PAPER"
 """What the names of the settings begin with in the environment."""
 
+IN_MEMORY: Final = ":memory:"
+"""No file, said aloud: it overrides an environment that names one."""
+
 ZERO: Final = Decimal(0)
 
 
@@ -60,7 +63,7 @@ class PaperSettings:
     account_id: str = "paper"
     """The id of the account."""
     account_file: Path | None = None
-    """The SQLite file that the account lives in. None: in memory."""
+    """The SQLite file that the account lives in. None: in memory, also spelt `:memory:`."""
     durability: Durability = Durability.FULL
     """What an acknowledged order outlives in the file."""
     feed: Path | None = None
@@ -141,7 +144,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _path(read: Settings, name: str) -> Path | None:
     text = read.text(name)
-    return None if text is None else Path(text).expanduser()
+    return None if text in (None, IN_MEMORY) else Path(text or "").expanduser()
 
 
 def _decimal(read: Settings, name: str, default: Decimal) -> Decimal:

@@ -159,17 +159,31 @@ class Subscription(AbstractContextManager[Iterator[_E | StreamGap]], Generic[_E]
         broadcaster: Broadcaster[_E],
         wants: Callable[[_E], bool],
         make: Callable[[], EventStream[_E]],
+        start: Callable[[], None],
     ) -> None:
-        """Prepare a stream; no event is kept for it before it is entered."""
+        """Prepare a stream; no event is kept for it before it is entered.
+
+        Args:
+            broadcaster: where the events come from.
+            wants: whether an event is for this stream.
+            make: makes the stream.
+            start: sees to it that events come; called once the stream would hear them.
+        """
         self._broadcaster = broadcaster
         self._wants = wants
         self._make = make
+        self._start = start
         self._stream: EventStream[_E] | None = None
 
     def __enter__(self) -> Iterator[_E | StreamGap]:
         """Open the stream."""
         self._stream = self._make()
         self._broadcaster.add(self._stream, self._wants)
+        try:
+            self._start()
+        except BaseException:
+            self._broadcaster.remove(self._stream)
+            raise
         return self._stream
 
     def __exit__(
