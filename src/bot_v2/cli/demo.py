@@ -12,7 +12,7 @@ import typer
 from bot_v2.cli import options as given
 from bot_v2.cli import views
 from bot_v2.cli.exit_codes import ExitCode
-from bot_v2.cli.output import Column, Output, as_text
+from bot_v2.cli.output import Output, as_text
 from bot_v2.cli.reconciliation import Check, reconcile
 from bot_v2.cli.reporting import reporting
 from bot_v2.cli.session import session
@@ -32,18 +32,8 @@ BALANCE: Final = "100000"
 COMMISSION: Final = "0.001"
 """What its trades cost, as a fraction of their value."""
 
-CHECKS: Final[tuple[Column, ...]] = (
-    ("holds", lambda check: check.holds),
-    ("what has to be so", lambda check: check.claim),
-    ("follows", lambda check: _shortened(check.expected)),
-    ("found", lambda check: _shortened(check.found)),
-)
-
-_SHOWN_MAX = 60
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…"
+SHOWN_MAX: Final = 40
+"""How much of a check that holds is shown, in characters."""
 
 
 @attrs.frozen(kw_only=True)
@@ -165,11 +155,16 @@ def _make_paper(settings: Mapping[str, object]) -> PaperBrokerage:
 
 
 def _show(output: Output, report: DemoReport) -> None:
+    tables = {
+        "orders": (views.ORDERS_IN_SHORT, report.orders),
+        "fills": (views.FILLS, report.fills),
+        "positions": (views.POSITIONS, report.positions),
+        "balances": (views.BALANCES, report.balances),
+    }
+    for title, (columns, rows) in tables.items():
+        output.line()
+        output.table(title, columns, rows)
     output.line()
-    output.table("orders", views.ORDERS, report.orders)
-    output.table("fills", views.FILLS, report.fills)
-    output.table("positions", views.POSITIONS, report.positions)
-    output.table("balances", views.BALANCES, report.balances)
     equity = report.final_equity
     if equity is not None:
         gain = EXACT.subtract(equity, report.starting_cash)
@@ -182,5 +177,17 @@ def _show(output: Output, report: DemoReport) -> None:
             "The market was synthetic: its prices are made up and say nothing of any real one."
         )
     output.line()
-    output.table("reconciliation", CHECKS, report.checks)
+    output.line("reconciliation")
+    for check in report.checks:
+        output.line(f"  {_verdict(check)}")
     output.line("everything adds up" if report.reconciled else "IT DOES NOT ADD UP")
+
+
+def _verdict(check: Check) -> str:
+    if check.holds:
+        return f"ok  {check.claim}: {_shortened(check.found)}"
+    return f"NO  {check.claim}: {check.found}, not {check.expected}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."

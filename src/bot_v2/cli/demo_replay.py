@@ -88,8 +88,6 @@ class Replay:
     """Tells what happens."""
     placed: list[str] = attrs.field(factory=list)
     """The client order ids of the orders placed, oldest first."""
-    events: int = 0
-    """How many events there were."""
     _averages: dict[str, CrossingAverages] = attrs.field(factory=dict)
     _entries: dict[str, str] = attrs.field(factory=dict)
 
@@ -100,7 +98,6 @@ class Replay:
             InvalidFieldError: the feed has something that is no price; names the line.
         """
         while (event := self.broker.advance()) is not None:
-            self.events += 1
             price = _price_of(event)
             if price is None:
                 continue
@@ -110,7 +107,7 @@ class Replay:
                 self._enter(event.symbol, price)
             elif crossed is False:
                 self._leave(event.symbol)
-        self.say(f"the feed has ended after {self.events} events")
+        self.say("the feed has ended")
 
     def _enter(self, symbol: str, price: Decimal) -> None:
         if self.broker.get_position(symbol) is not None or self._waits(symbol):

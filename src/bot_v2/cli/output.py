@@ -46,19 +46,31 @@ class Output:
     def table(
         self, title: str, columns: Sequence[Column], rows: Iterable[object], empty: str = ""
     ) -> None:
-        """Print rows as a table; numbers to the right."""
+        """Print rows as a table; numbers to the right, and no column that nobody fills."""
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
         listed = list(rows)
         if not listed:
             self.line(empty or f"no {title}")
             return
-        table = Table(title=title, title_justify="left", title_style="bold")
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            show_edge=False,
+        )
+        filled = []
         for heading, take in columns:
-            is_number = any(isinstance(take(row), Decimal) for row in listed)
-            table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
-        for row in listed:
-            table.add_row(*(as_text(take(row)) for _, take in columns))
+            values = [take(row) for row in listed]
+            if any(value is not None for value in values):
+                is_number = any(isinstance(value, Decimal) for value in values)
+                table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
+                filled.append([as_text(value) for value in values])
+        for cells in zip(*filled, strict=True):
+            table.add_row(*cells)
         self._console().print(table)
 
     def facts(self, title: str, facts: Iterable[tuple[str, object]]) -> None:

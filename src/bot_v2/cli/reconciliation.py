@@ -50,7 +50,7 @@ def reconcile(
     fills = broker.list_fills()
     return [
         Check(
-            claim="orders received at the venue are the orders placed, each once",
+            claim="the venue received the orders that were placed, each once",
             expected=_counted(placed),
             found=_counted(received),
         ),
@@ -74,7 +74,7 @@ def _orders_read_back(broker: PaperBrokerage, placed: Sequence[str]) -> Check:
         order = broker.get_order_by_client_id(client_order_id)
         same += order == broker.get_order(order.order_id) == listed.get(order.order_id)
     return Check(
-        claim="each reads back the same by its id, by its client id and in the list",
+        claim="each reads back the same by id, by client id and in the list",
         expected=str(len(placed)),
         found=str(same),
     )

@@ -36,10 +36,21 @@ ORDERS: Final[tuple[Column, ...]] = (
     ("average", lambda order: order.average_fill_price),
 )
 
+ORDERS_IN_SHORT: Final[tuple[Column, ...]] = (
+    ("order", lambda order: order.order_id),
+    ("client id", lambda order: order.client_order_id),
+    ("side", lambda order: order.side),
+    ("type", lambda order: order.type),
+    ("quantity", lambda order: order.quantity if order.quantity is not None else order.notional),
+    ("price", lambda order: order.price if order.price is not None else order.stop_price),
+    ("status", lambda order: order.status),
+    ("filled", lambda order: order.filled_quantity),
+)
+"""Orders in 80 columns of text; the price is the limit or, where there is none, the trigger."""
+
 FILLS: Final[tuple[Column, ...]] = (
-    ("time", lambda fill: fill.timestamp),
-    ("trade id", lambda fill: fill.trade_id),
-    ("order id", lambda fill: fill.order_id),
+    ("trade", lambda fill: fill.trade_id),
+    ("order", lambda fill: fill.order_id),
     ("symbol", lambda fill: fill.symbol),
     ("side", lambda fill: fill.side),
     ("quantity", lambda fill: fill.quantity),

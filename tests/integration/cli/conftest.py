@@ -1,4 +1,4 @@
-"""Commands run as a user runs them: in processes of their own, in a home of their own."""
+"""Commands run as a user runs them, in a home of their own: in a process each, or in this one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 
 import attrs
 import pytest
+
+from bot_v2.cli.app import main
 
 HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME")
 
@@ -60,5 +62,29 @@ def command(environment: dict[str, str], tmp_path: Path) -> Run:
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def quick(
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run `bot-v2` with some words in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Ran:
+        with monkeypatch.context() as during:
+            for name in os.environ.keys() - environment.keys():
+                during.delenv(name)
+            for name, value in environment.items():
+                during.setenv(name, value)
+            capsys.readouterr()
+            code = main(list(words))
+            printed = capsys.readouterr()
+        return Ran(code, printed.out, printed.err)
 
     return run

@@ -25,11 +25,11 @@ def test_the_demonstration_adds_up_and_is_quick(command: Run) -> None:
     assert "everything adds up" in ran.out
 
 
-def test_the_same_seed_is_the_same_demonstration(command: Run) -> None:
+def test_the_same_seed_is_the_same_demonstration(quick: Run) -> None:
     """All but the times is the same in each run of a seed, and another seed differs."""
 
     def without_times(seed: str) -> object:
-        ran = command("demo", "--seed", seed, "--json")
+        ran = quick("demo", "--seed", seed, "--json")
         assert ran.code == 0, ran.err
         report = ran.json
         for one in (*report["orders"], *report["fills"]):
@@ -42,9 +42,9 @@ def test_the_same_seed_is_the_same_demonstration(command: Run) -> None:
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "2", "5", "11"])
-def test_any_market_adds_up(command: Run, seed: str) -> None:
+def test_any_market_adds_up(quick: Run, seed: str) -> None:
     """Whatever the market does, cash follows from the fills to the last digit."""
-    report = command("demo", "--seed", seed, "--commission", "0.00137", "--json").json
+    report = quick("demo", "--seed", seed, "--commission", "0.00137", "--json").json
     assert report["reconciled"] is True
     assert [one["expected"] == one["found"] for one in report["checks"]] == [True] * len(
         report["checks"]
@@ -72,11 +72,11 @@ def write_bars(path: Path, closes: list[str]) -> None:
             last, moment = close, moment + timedelta(minutes=1)
 
 
-def test_a_file_of_prices_is_traded(command: Run, tmp_path: Path) -> None:
+def test_a_file_of_prices_is_traded(quick: Run, tmp_path: Path) -> None:
     """A fall, a rise and a fall make an entry and an exit, which the output reconciles."""
     closes = [*range(130, 100, -1), *range(100, 160), *range(160, 110, -1)]
     write_bars(tmp_path / "BTC-USD.csv", [f"{close}.50" for close in closes])
-    ran = command("demo", "--feed", "BTC-USD.csv", "--json")
+    ran = quick("demo", "--feed", "BTC-USD.csv", "--json")
     assert ran.code == 0, ran.err
     report = ran.json
     assert report["synthetic"] is False
@@ -85,24 +85,26 @@ def test_a_file_of_prices_is_traded(command: Run, tmp_path: Path) -> None:
         ("sell", "market"),
     ]
     assert report["reconciled"] is True
-    said = command("demo", "--feed", "BTC-USD.csv").out
+    said = quick("demo", "--feed", "BTC-USD.csv").out
     assert "BTC-USD.csv" in said
-    assert "the feed has ended after 140 events" in said
+    assert "the feed has ended" in said
 
 
-def test_a_bad_row_is_refused_by_its_line(command: Run, tmp_path: Path) -> None:
+def test_a_bad_row_is_refused_by_its_line(quick: Run, tmp_path: Path) -> None:
     """A price that is no number ends the replay with the number of its line."""
-    write_bars(tmp_path / "BTC-USD.csv", ["100.50", "101.50", "1o2.50", "103.50"])
+    file = tmp_path / "BTC-USD.csv"
+    write_bars(file, ["100.50", "101.50", "102.75", "103.50"])
+    file.write_text(file.read_text("utf-8").replace("102.75,1000", "1o2.75,1000"), "utf-8")
     for options in ((), ("--json",)):
-        ran = command("demo", "--feed", "BTC-USD.csv", *options)
+        ran = quick("demo", "--feed", "BTC-USD.csv", *options)
         assert ran.code == 2
-        assert "4" in ran.err
-        assert "1o2.50" in ran.err
+        assert "line 4" in ran.err
+        assert "1o2.75" in ran.err
 
 
-def test_a_file_that_is_not_there_is_one_line(command: Run) -> None:
+def test_a_file_that_is_not_there_is_one_line(quick: Run) -> None:
     """A misspelt file name ends without a traceback."""
-    ran = command("demo", "--feed", "nowhere.csv")
+    ran = quick("demo", "--feed", "nowhere.csv")
     assert ran.code == 2
     assert "nowhere.csv" in ran.err
     assert "Traceback" not in ran.err

@@ -39,54 +39,54 @@ def test_one_process_buys_and_the_next_shows_the_position(command: Run, tmp_path
     assert command("positions", *PAPER).json == []
 
 
-def test_a_resting_order_outlives_the_process_and_is_cancelled(command: Run) -> None:
+def test_a_resting_order_outlives_the_process_and_is_cancelled(quick: Run) -> None:
     """An order placed by one command is listed and cancelled by others, once."""
-    placed = command("buy", "BTC-USD", "0.01", "--price", "1000.00", *PAPER)
+    placed = quick("buy", "BTC-USD", "0.01", "--price", "1000.00", *PAPER)
     order_id = placed.json["order_id"]
-    assert [one["order_id"] for one in command("orders", "--live", *PAPER).json] == [order_id]
-    assert command("cancel", order_id, *PAPER).json == {
+    assert [one["order_id"] for one in quick("orders", "--live", *PAPER).json] == [order_id]
+    assert quick("cancel", order_id, *PAPER).json == {
         "order_id": order_id,
         "cancel_accepted": True,
     }
-    ended = command("cancel", order_id, *PAPER)
+    ended = quick("cancel", order_id, *PAPER)
     assert (ended.code, ended.json["cancel_accepted"]) == (1, False)
-    assert command("orders", "--live", *PAPER).json == []
+    assert quick("orders", "--live", *PAPER).json == []
 
 
-def test_an_account_of_ones_own_choice(command: Run, tmp_path: Path) -> None:
+def test_an_account_of_ones_own_choice(quick: Run, tmp_path: Path) -> None:
     """--account names the file; :memory: keeps nothing."""
     file = tmp_path / "mine.sqlite"
-    assert command("buy", "AAPL", "1", "--account", str(file), *PAPER).code == 0
+    assert quick("buy", "AAPL", "1", "--account", str(file), *PAPER).code == 0
     assert file.is_file()
-    assert len(command("positions", "--account", str(file), *PAPER).json) == 1
-    assert command("buy", "AAPL", "1", "--account", ":memory:", *PAPER).code == 0
-    assert command("positions", "--account", ":memory:", *PAPER).json == []
+    assert len(quick("positions", "--account", str(file), *PAPER).json) == 1
+    assert quick("buy", "AAPL", "1", "--account", ":memory:", *PAPER).code == 0
+    assert quick("positions", "--account", ":memory:", *PAPER).json == []
     assert sorted(path.suffix for path in tmp_path.iterdir() if path != file) == []
 
 
-def test_what_the_environment_says_holds(command: Run, environment: dict[str, str]) -> None:
+def test_what_the_environment_says_holds(quick: Run, environment: dict[str, str]) -> None:
     """PAPER_ACCOUNT_FILE names the file, BROKER the brokerage, and :memory: overrides the file."""
     environment["BROKER"] = "Paper"
     environment["PAPER_ACCOUNT_FILE"] = "from-environment.sqlite"
     environment["PAPER_INITIAL_BALANCE"] = "5000.50"
-    assert command("balances", "USD", "--json").json[0]["total"] == "5000.50"
-    assert command("buy", "AAPL", "1").code == 0
-    assert len(command("positions", "--json").json) == 1
-    assert command("positions", "--json", "--account", ":memory:").json == []
+    assert quick("balances", "USD", "--json").json[0]["total"] == "5000.50"
+    assert quick("buy", "AAPL", "1").code == 0
+    assert len(quick("positions", "--json").json) == 1
+    assert quick("positions", "--json", "--account", ":memory:").json == []
 
 
-def test_too_large_an_order_is_refused(command: Run) -> None:
+def test_too_large_an_order_is_refused(quick: Run) -> None:
     """A refusal has its exit code, its outcome and one line, and leaves the account as it was."""
-    ran = command("buy", "BTC-USD", "1000", "--broker", "paper")
+    ran = quick("buy", "BTC-USD", "1000", "--broker", "paper")
     assert (ran.code, ran.out) == (1, "")
     assert "outcome=rejected" in ran.err
-    assert command("orders", "--live", *PAPER).json == []
-    off_grid = command("buy", "BTC-USD", "0.1", "--price", "60000.001", "--broker", "paper")
+    assert quick("orders", "--live", *PAPER).json == []
+    off_grid = quick("buy", "BTC-USD", "0.1", "--price", "60000.001", "--broker", "paper")
     assert off_grid.code == 2
     assert "--price is '60000.001'; accepted: a multiple of 0.01" in off_grid.err
 
 
-def test_every_reader_works(command: Run) -> None:
+def test_every_reader_works(quick: Run) -> None:
     """Each command that reads answers on the paper brokerage, for people and as JSON."""
     for words in (
         ("products",),
@@ -99,6 +99,6 @@ def test_every_reader_works(command: Run) -> None:
         ("health",),
     ):
         for options in ((), ("--json",)):
-            ran = command(*words, "--broker", "paper", *options)
+            ran = quick(*words, "--broker", "paper", *options)
             assert ran.code == 0, (words, ran.err)
             assert ran.out
