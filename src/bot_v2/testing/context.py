@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -53,6 +53,7 @@ class CheckContext:
         self._seed = seed or secrets.token_hex(8)
         self._ids_made = 0
         self._market: CheckMarket | None = None
+        self._others: list[IBrokerage] = []
 
     # What there is.
 
@@ -93,9 +94,19 @@ class CheckContext:
         """Return a second, connected brokerage of the same account."""
         if self._reopen is None:
             raise NotApplicable("needs a second session of the account (fixture reopen_brokerage)")
-        other = self._reopen()
+        return self.opened(self._reopen())
+
+    def opened(self, other: IBrokerage) -> IBrokerage:
+        """Connect another brokerage; its session ends with the check."""
+        self._others.append(other)
         other.connect()
         return other
+
+    def close_others(self) -> None:
+        """End the other sessions of the check; a brokerage under test may fail even at this."""
+        while self._others:
+            with suppress(Exception):
+                self._others.pop().disconnect()
 
     # Orders.
 

@@ -60,6 +60,7 @@ def run_card(card: Card, context: CheckContext, *, clean_up: bool = True) -> Car
     except Exception as raised:  # noqa: BLE001 - whatever a brokerage raises here breaks the contract
         status, reason, error = Status.FAILED, f"Unexpected {shown(raised)}", raised
     finally:
+        context.close_others()
         if clean_up:
             context.clean_up()
     return CardResult(
@@ -93,7 +94,8 @@ class Stand:
 
     Args:
         brokerage_factory: makes a brokerage; given the venue where it has a parameter `venue`.
-        venue_factory: makes its venue; given the brokerage where it has a parameter `brokerage`.
+        venue_factory: makes its venue; given the brokerage where it has a parameter `brokerage`
+            or `broker`.
             Both may return a context manager, or something with a `close`. None: no venue.
         profile: what is known of the brokerage. None: what it says in `contract_profile`.
         reopen_factory: makes a second session of the account, given the first brokerage. None:
@@ -127,9 +129,9 @@ class Stand:
         with ExitStack() as stack:
             broker: IBrokerage
             venue: VenueControl | None = None
-            if self._make_venue is not None and _takes(self._make_venue, "brokerage"):
+            if self._make_venue is not None and self._venue_comes_second():
                 broker = _enter(stack, self._make_brokerage())
-                venue = _enter(stack, self._make_venue(brokerage=broker))
+                venue = _enter(stack, self._make_venue(broker))
             else:
                 venue = None if self._make_venue is None else _enter(stack, self._make_venue())
                 broker = _enter(stack, self._brokerage(venue))
@@ -137,6 +139,10 @@ class Stand:
             stack.callback(_disconnect, broker)
             profile = self._profile or getattr(broker, "contract_profile", None)
             yield CheckContext(broker, venue, profile, self._reopener(broker, venue))
+
+    def _venue_comes_second(self) -> bool:
+        make = self._make_venue
+        return make is not None and (_takes(make, "brokerage") or _takes(make, "broker"))
 
     def _brokerage(self, venue: VenueControl | None) -> Any:
         if venue is not None and _takes(self._make_brokerage, "venue"):

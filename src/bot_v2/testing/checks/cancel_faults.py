@@ -156,8 +156,8 @@ def _require_position(ctx: CheckContext) -> None:
 def _close(ctx: CheckContext) -> None:
     """The closing order takes effect and is not answered: there is one, and we are not short."""
     _require_position(ctx)
-    taken = len(ctx.venue.orders_received())
     operation = _closing_operation(ctx)
+    taken = len(ctx.venue.orders_received())
     with ctx.fault(Fault.DROP_AFTER_ACCEPT, operation):
         expect_error(
             lambda: ctx.broker.close_position(ctx.symbol),

@@ -39,8 +39,7 @@ def _bound(ctx: CheckContext) -> None:
     """For each account, the brokerage that is returned says its id; ours keeps its own."""
     own = ctx.broker.get_account_id()
     for account in ctx.untyped.list_accounts():
-        other = ctx.untyped.for_account(account.account_id)
-        other.connect()
+        other = ctx.opened(ctx.untyped.for_account(account.account_id))
         expect_equal(other.get_account_id(), account.account_id, "the account id")
     expect_equal(ctx.broker.get_account_id(), own, "the account of this brokerage")
 
@@ -76,7 +75,6 @@ def _apart(ctx: CheckContext) -> None:
     if not others:
         ctx.skip("the login has one account")
     for account_id in others:
-        other = ctx.untyped.for_account(account_id)
-        other.connect()
+        other = ctx.opened(ctx.untyped.for_account(account_id))
         listed = {order.order_id for order in other.list_orders()}
         expect(order_id not in listed, f"no order of {own} in {account_id}", order_id)

@@ -49,7 +49,10 @@ def _exits(ctx: CheckContext, entry_id: str) -> list[Order]:
 def _entered(ctx: CheckContext) -> tuple[str, list[Order]]:
     """Have the entry filled, and return its id and its exits once both work."""
     entry_id = _placed(ctx)
-    ctx.venue.fill(entry_id, ctx.market.quantity, ctx.market.resting_price())
+    price = ctx.broker.get_order(entry_id).price or ctx.market.resting_price()
+    # The market stands just above the entry, so that neither exit meets it yet.
+    ctx.market.set(price)
+    ctx.venue.fill(entry_id, ctx.market.quantity, price)
     ctx.await_status(entry_id, OrderStatus.FILLED)
     exits = wait_until(
         lambda: _exits(ctx, entry_id),

@@ -154,12 +154,13 @@ def _unknown(ctx: CheckContext) -> None:
 
 @card(
     "BC-MO080",
-    "A change off the grid is refused before sending.",
-    Section.MEANING,
+    "A change off the grid is refused, never rounded.",
+    Section.NO_SILENT_CHANGE,
     capabilities=MODIFICATION,
+    catalogue=("S17",),
 )
 def _off_grid(ctx: CheckContext) -> None:
-    """Half a step is InvalidRequestError, NOT_SENT, and the order is as it was."""
+    """Half a step is refused, before sending or by the broker, and the order is as it was."""
     order_id = ctx.place_resting()
     before = ctx.broker.get_order(order_id)
     price = ctx.market.resting_price()
@@ -167,11 +168,11 @@ def _off_grid(ctx: CheckContext) -> None:
     if step is None:
         ctx.skip("the product states no step of prices")
     off = EXACT.add(price, EXACT.multiply(step, Decimal("0.5")))
-    with ctx.nothing_arrives("modify_order"):
-        expect_error(
-            lambda: ctx.untyped.modify_order(order_id, OrderModification(price=off)),
-            InvalidRequestError,
-            outcome=Outcome.NOT_SENT,
-            when=f"a new price of {off} on a grid of {step}",
-        )
+    expect_error(
+        lambda: ctx.untyped.modify_order(order_id, OrderModification(price=off)),
+        InvalidRequestError,
+        ModifyRejectedError,
+        outcome=(Outcome.NOT_SENT, Outcome.REJECTED),
+        when=f"a new price of {off} on a grid of {step}",
+    )
     expect_equal(ctx.broker.get_order(order_id), before, "the order")

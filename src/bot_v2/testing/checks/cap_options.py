@@ -30,11 +30,11 @@ def _symbols(ctx: CheckContext) -> None:
     """Each contract's canonical symbol is parsed and compared with its fields."""
     for contract in _chain(ctx):
         expect(type(contract) is OptionContract, "an OptionContract", contract)
-        parsed = parse_symbol(contract.symbol)
+        parsed = parse_symbol(contract.product.symbol)
         if isinstance(parsed, OptionSymbol):
-            told = (contract.expiry, contract.strike, contract.right)
+            told = (contract.product.expiry, contract.product.strike, contract.product.right)
             named = (parsed.expiry, parsed.strike, parsed.right)
-            expect_equal(told, named, f"the terms of {contract.symbol}")
+            expect_equal(told, named, f"the terms of {contract.product.symbol}")
 
 
 @card(
@@ -43,7 +43,11 @@ def _symbols(ctx: CheckContext) -> None:
 def _one_expiry(ctx: CheckContext) -> None:
     """The contracts of the first expiry are those of the whole chain that have it."""
     whole = _chain(ctx)
-    expiry = whole[0].expiry
+    expiry = whole[0].product.expiry
     underlying = ctx.profile.option_underlying or ctx.symbol
-    listed = {one.symbol for one in ctx.untyped.list_option_contracts(underlying, expiry)}
-    expect_equal(listed, {one.symbol for one in whole if one.expiry == expiry}, "the contracts")
+    listed = {one.product.symbol for one in ctx.untyped.list_option_contracts(underlying, expiry)}
+    expect_equal(
+        listed,
+        {one.product.symbol for one in whole if one.product.expiry == expiry},
+        "the contracts",
+    )

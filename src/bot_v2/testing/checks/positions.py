@@ -117,20 +117,23 @@ def _unique(ctx: CheckContext) -> None:
 
 @card(
     "BC-P060",
-    "Closing a flat position is InvalidRequestError, NOT_SENT.",
+    "Closing a flat position is InvalidRequestError, and makes no order.",
     Section.MEANING,
 )
 def _close_flat(ctx: CheckContext) -> None:
-    """Nothing reaches the venue, and no order is made."""
+    """No order is made. Where the broker itself was asked to close, its refusal is REJECTED."""
     _require_flat(ctx)
     known = {order.order_id for order in ctx.broker.list_orders()}
-    with ctx.nothing_arrives("close_position", "place_order"):
-        expect_error(
+    asked = ctx.venue.requests_received("close_position") if ctx.has_venue else 0
+    with ctx.nothing_arrives("place_order"):
+        error = expect_error(
             lambda: ctx.broker.close_position(ctx.symbol),
             InvalidRequestError,
-            outcome=Outcome.NOT_SENT,
             when="closing a flat position",
         )
+    was_asked = ctx.has_venue and ctx.venue.requests_received("close_position") > asked
+    expected = Outcome.REJECTED if was_asked else Outcome.NOT_SENT
+    expect_equal(error.outcome, expected, "the outcome")
     expect_equal({order.order_id for order in ctx.broker.list_orders()}, known, "the orders")
 
 

@@ -119,10 +119,14 @@ def _read(connection: http.client.HTTPConnection, deadline: float) -> Reply:
             raise TimeoutError("the reply did not end in time")
         if connection.sock is not None:
             connection.sock.settimeout(_left(deadline))
+    # Python 3.11 leaves a response open whose last byte was read by read1; the connection is held.
+    response.close()
     body = b"".join(chunks)
     promised = response.getheader("Content-Length")
     if promised is not None and promised.isdecimal() and len(body) < int(promised):
         raise http.client.IncompleteRead(body, int(promised) - len(body))
+    # `read1` leaves the response open, and the connection would take no other request.
+    response.close()
     wait = response.getheader("Retry-After")
     retry_after_s = float(wait) if wait is not None and wait.isdecimal() else None
     return Reply(response.status, retry_after_s, body)
