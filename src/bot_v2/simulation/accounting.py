@@ -89,16 +89,19 @@ class Accounting:
         quantity: Decimal,
         price: Decimal,
         fill: FillRecord,
-    ) -> None:
+    ) -> Decimal:
         """Move what a fill moves: asset against money, profit and loss, and the fee.
 
-        The fill's `fee` and `cost_change` are filled in.
+        The fill's `fee` and `cost_change` are filled in; the value of the quantity is returned.
         """
-        signed = quantity if record.side is OrderSide.BUY else quantity.copy_negate()
-        value = instrument.signed_value(signed, price)
-        fill.cost_change = self._move(instrument, fill.trade_id, signed, price)
+        value = instrument.signed_value(quantity, price)
+        fill.cost_change = self._move(
+            instrument, fill.trade_id, record.side, quantity, price, value
+        )
         fee = self.fees.fee(instrument.product, quantity, value.copy_abs(), fill.liquidity)
-        before = EXACT.add(record.fees_before_minimum, fee)
+        # Sums that start with nothing are the first amount itself: one object, not two equal ones.
+        known = record.fees_before_minimum
+        before = EXACT.add(known, fee) if known else fee
         due = charge(self.fees, instrument.product, before, record.fees)
         record.fees_before_minimum = before
         if record.side is OrderSide.SELL and not self.borrows:
@@ -106,8 +109,8 @@ class Accounting:
             due = min(due, max(self.available(instrument.fee_currency), ZERO))
         self.ledger.transfer(fill.trade_id, WALLET, FEES, instrument.fee_currency, due)
         fill.fee = due
-        charged = EXACT.add(record.fees, due)
-        record.fees = before if charged == before else charged
+        record.fees = EXACT.add(record.fees, due) if record.fees else due
+        return value
 
     def resize_position(self, instrument: Instrument, quantity: Decimal) -> None:
         """Let a position have another quantity at the same cost."""
@@ -120,41 +123,54 @@ class Accounting:
 
     def reverse(self, instrument: Instrument, fill: FillRecord, transaction: str) -> None:
         """Move back all that a fill moved, its fee included."""
-        signed = fill.quantity if fill.side is OrderSide.SELL else fill.quantity.copy_negate()
+        back = OrderSide.SELL if fill.side is OrderSide.BUY else OrderSide.BUY
+        value = instrument.signed_value(fill.quantity, fill.price)
         undone = None if fill.cost_change is None else fill.cost_change.copy_negate()
-        self._move(instrument, transaction, signed, fill.price, undone)
+        self._move(instrument, transaction, back, fill.quantity, fill.price, value, undone)
         self.ledger.transfer(transaction, FEES, WALLET, instrument.fee_currency, fill.fee)
 
     def _move(
         self,
         instrument: Instrument,
         transaction: str,
-        signed: Decimal,
+        side: OrderSide,
+        quantity: Decimal,
         price: Decimal,
+        value: Decimal,
         undone: Decimal | None = None,
     ) -> Decimal | None:
-        """Move a signed quantity against its value; return the change of the position's cost.
+        """Move a quantity against its value; return the change of the position's cost.
 
         Args:
             instrument: what is traded.
             transaction: the transaction to book under.
-            signed: the quantity that comes in; negative goes out.
+            side: whether the quantity comes in or goes out.
+            quantity: how much.
             price: at what price.
+            value: the signed value of the quantity at the price.
             undone: the change of cost, where a fill is undone. None: worked out.
         """
-        value = instrument.signed_value(signed, price)
-        change = self._change_position(instrument, signed, price, undone)
-        ledger, asset, money = self.ledger, instrument.asset, instrument.fee_currency
-        ledger.transfer(transaction, MARKET, WALLET, asset, signed)
+        comes = side is OrderSide.BUY
+        signed = quantity if comes else quantity.copy_negate()
+        worth = value if comes else value.copy_negate()
+        change = self._change_position(instrument, signed, worth, price, undone)
+        seller, buyer = (MARKET, WALLET) if comes else (WALLET, MARKET)
+        ledger, money = self.ledger, instrument.fee_currency
+        ledger.transfer(transaction, seller, buyer, instrument.asset, quantity)
         if instrument.kind is not Kind.DERIVATIVE:
-            ledger.transfer(transaction, WALLET, MARKET, money, value)
+            ledger.transfer(transaction, buyer, seller, money, value)
         elif change is not None:
-            profit = EXACT.subtract(change, value)
+            profit = EXACT.subtract(change, worth)
             ledger.transfer(transaction, SETTLEMENT, WALLET, money, profit)
         return change
 
     def _change_position(
-        self, instrument: Instrument, signed: Decimal, price: Decimal, undone: Decimal | None
+        self,
+        instrument: Instrument,
+        signed: Decimal,
+        worth: Decimal,
+        price: Decimal,
+        undone: Decimal | None,
     ) -> Decimal | None:
         asset = instrument.asset
         if instrument.kind is Kind.PAIR and asset == self.settings.currency:
@@ -170,9 +186,8 @@ class Accounting:
         after = EXACT.add(before, signed)
         position.quantity = after
         if not before:
-            position.symbol = instrument.symbol
-            position.cost = instrument.signed_value(signed, price)
-            return position.cost
+            position.symbol, position.cost = instrument.symbol, worth
+            return worth
         if cost is None or not known:
             position.cost = ZERO if not after else None
             return None
@@ -181,28 +196,27 @@ class Accounting:
             change = cost.copy_negate()
         elif undone is not None:
             change = undone
+        elif (before > 0) is (signed > 0):
+            change = worth
         else:
-            change = cost_change(instrument, before, cost, signed, price)
+            change = cost_of_closing(instrument, before, cost, signed, price)
         position.cost = EXACT.add(cost, change)
         return change
 
 
-def cost_change(
+def cost_of_closing(
     instrument: Instrument, before: Decimal, cost: Decimal, signed: Decimal, price: Decimal
 ) -> Decimal:
-    """Return how a fill changes the cost of a position, by average cost.
+    """Return how a fill against a position changes the position's cost, by average cost.
 
     What a partial close takes out of the cost is rounded half even to 12 places; the rest stays
-    with the position, so that the sum of all profit and loss is exact.
+    with the position, so that the sum of all profit and loss is exact. What goes beyond a close
+    opens a position the other way.
     """
-    if (before > 0) is (signed > 0):
-        return instrument.signed_value(signed, price)
     held, traded = before.copy_abs(), signed.copy_abs()
     if traded < held:
         part = divide(EXACT.multiply(cost, traded), held, PLACES, Rounding.HALF_EVEN)
         return without_zeros(part).copy_negate()
-    if traded == held:
-        return cost.copy_negate()
     opened = instrument.signed_value(EXACT.add(before, signed), price)
     return EXACT.subtract(opened, cost)
 

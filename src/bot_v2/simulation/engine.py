@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypedDict, Unpack
-
-import attrs
+from typing import Unpack
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.events import OrderEvent
@@ -24,18 +22,18 @@ from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.features.brokerages.core.orderbook import Orderbook
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.core.products import Product
-from bot_v2.shared.types import Clock, IdSource
+from bot_v2.shared.types import Clock
 from bot_v2.simulation.acceptance import Acceptance
 from bot_v2.simulation.account import AccountSettings
 from bot_v2.simulation.accounting import Accounting
+from bot_v2.simulation.conditions import Conditions, EngineOptions
 from bot_v2.simulation.corrections import Corrections
 from bot_v2.simulation.desk import Desk, is_live
 from bot_v2.simulation.events import Tape
 from bot_v2.simulation.execution import Execution
-from bot_v2.simulation.fees import FeeModel, NoFees
 from bot_v2.simulation.funds import Funds
 from bot_v2.simulation.instruments import Instrument
-from bot_v2.simulation.journal import EngineJournal, EngineState
+from bot_v2.simulation.journal import EngineState
 from bot_v2.simulation.market import MarketEvent, event_time
 from bot_v2.simulation.matching import Matcher
 from bot_v2.simulation.modification import Modification
@@ -43,57 +41,11 @@ from bot_v2.simulation.reading import Reading
 from bot_v2.simulation.records import OrderRecord
 from bot_v2.simulation.reports import Reports
 from bot_v2.simulation.restoring import restore_books, state_of
-from bot_v2.simulation.sessions import AlwaysOpen, TradingCalendar
-from bot_v2.simulation.slippage import NoSlippage, SlippageModel
+from bot_v2.simulation.sessions import TradingCalendar
 from bot_v2.simulation.steps import Steps
 from bot_v2.simulation.ties import Ties
 from bot_v2.simulation.timetable import Timetable
 from bot_v2.simulation.valuation import Valuation
-
-ONE: Final = Decimal(1)
-MOST_LATENCY_S: Final = 86_400
-
-
-class EngineOptions(TypedDict, total=False):
-    """The options of an engine; what they mean is said in `Conditions`."""
-
-    fees: FeeModel
-    slippage: SlippageModel
-    calendar: TradingCalendar
-    latency_s: float
-    participation_rate: Decimal
-    ids: IdSource | None
-    journal: EngineJournal | None
-
-
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Conditions:
-    """The conditions that an engine trades under."""
-
-    fees: FeeModel = attrs.field(factory=NoFees)
-    """What trading costs."""
-    slippage: SlippageModel = attrs.field(factory=NoSlippage)
-    """How much worse than the market fill orders that take any price."""
-    calendar: TradingCalendar = attrs.field(factory=AlwaysOpen)
-    """When the market is open."""
-    latency_s: float = 0.0
-    """How long an order, or a cancel, is on its way to the market, in seconds."""
-    participation_rate: Decimal = ONE
-    """The part of a candle's volume that is on offer; above zero, at most 1."""
-    ids: IdSource | None = None
-    """Makes the ids of orders and executions. None: they are counted, the same each time."""
-    journal: EngineJournal | None = None
-    """Where steps are made durable. None: nowhere."""
-
-    def __attrs_post_init__(self) -> None:
-        if not 0 < self.participation_rate <= ONE:
-            raise InvalidFieldError(
-                "participation_rate", self.participation_rate, "above zero and at most 1"
-            )
-        if not 0 <= self.latency_s < MOST_LATENCY_S:
-            raise InvalidFieldError(
-                "latency_s", self.latency_s, f"seconds from zero to {MOST_LATENCY_S}"
-            )
 
 
 class MatchingEngine(Reading):

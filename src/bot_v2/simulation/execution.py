@@ -63,7 +63,8 @@ class Execution:
             spent: what other takes of the same plan have spent already, in quote currency.
         """
         if record.quantity is not None:
-            wanted = EXACT.subtract(record.quantity, record.filled_quantity)
+            filled = record.filled_quantity
+            wanted = EXACT.subtract(record.quantity, filled) if filled else record.quantity
         else:
             multiplier = instrument.product.multiplier
             used = EXACT.add(EXACT.multiply(record.filled_value, multiplier), spent)
@@ -111,7 +112,7 @@ class Execution:
         spent: Decimal,
     ) -> Decimal:
         wanted = self.remaining(instrument, record, price, spent)
-        return wanted if record.quantity is None else EXACT.subtract(wanted, taken)
+        return EXACT.subtract(wanted, taken) if taken and record.quantity is not None else wanted
 
     def _slipped(
         self, instrument: Instrument, record: OrderRecord, offer: Offer, wanted: Decimal
@@ -206,15 +207,15 @@ class Execution:
             timestamp=self._desk.now,
             cost_change=None,
         )
-        self._accounting.book(instrument, record, quantity, price, fill)
+        value = self._accounting.book(instrument, record, quantity, price, fill)
+        product = instrument.product
+        if product.inverse or product.multiplier != 1:
+            value = EXACT.multiply(quantity, price)
         if record.filled_quantity:
             record.filled_quantity = EXACT.add(record.filled_quantity, quantity)
+            record.filled_value = EXACT.add(record.filled_value, value)
         else:
-            record.filled_quantity = quantity
-        worth = EXACT.multiply(quantity, price)
-        record.filled_value = (
-            EXACT.add(record.filled_value, worth) if record.filled_value else worth
-        )
+            record.filled_quantity, record.filled_value = quantity, value
         self._desk.fills.append(fill)
         return fill
 

@@ -159,7 +159,7 @@ def charge(model: FeeModel, product: Product, before_minimum: Decimal, charged: 
     """Return what is still to be charged, given an order's fees so far without the least charge."""
     minimum = model.minimum(product)
     due = before_minimum if before_minimum >= minimum else minimum
-    return EXACT.subtract(due, charged)
+    return EXACT.subtract(due, charged) if charged else due
 
 
 def worst_fee(model: FeeModel, product: Product, quantity: Decimal, value: Decimal) -> Decimal:
