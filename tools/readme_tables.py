@@ -1,11 +1,13 @@
-"""Write the README's table of brokerages and capabilities from what they declare.
+"""Write what the README shows of this project: the demonstration, and what brokerages declare.
 
 python -m tools.readme_tables
 """
 
 from __future__ import annotations
 
-import re
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,13 +54,34 @@ def capability_table() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
+def demonstration() -> str:
+    """Return what `bot-v2 demo` prints, as a block of Markdown; it is the same every time."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "bot_v2.cli.app", "demo"],
+        env={**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
+    lines = "\n".join(line.rstrip() for line in shown.splitlines())
+    return f"```text\n{lines}\n```\n"
+
+
+SECTIONS: dict[str, Callable[[], str]] = {
+    "capabilities": capability_table,
+    "demo": demonstration,
+}
+"""What stands between the marks of a name, and what writes it."""
+
+
 def main() -> None:
-    """Write the table between its marks."""
+    """Write each section between its marks."""
     text = README.read_text(encoding="utf-8")
-    marks = re.compile(r"(<!-- capabilities:start -->\n).*?(<!-- capabilities:end -->)", re.DOTALL)
-    README.write_text(
-        marks.sub(lambda found: found[1] + capability_table() + found[2], text), encoding="utf-8"
-    )
+    for name, write in SECTIONS.items():
+        start, end = f"<!-- {name}:start -->\n", f"<!-- {name}:end -->"
+        before, rest = text.split(start, 1)
+        text = before + start + write() + end + rest.split(end, 1)[1]
+    README.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
