@@ -50,6 +50,7 @@ class BrokerSchedule:
         """When the check under way has to be answered. None: there is none under way."""
         self._is_overdue = False
         self._next_connect: float | None = None
+        """When to connect. None: not planned, as always while an attempt is under way."""
         self._is_connecting = False
         self._attempt = 0
         self._delay_s = 0.0
@@ -61,9 +62,7 @@ class BrokerSchedule:
         check = self._next_check
         if self._deadline is not None and not self._is_overdue:
             check = self._deadline
-        if self._next_connect is None or self._is_connecting:
-            return check
-        return min(check, self._next_connect)
+        return check if self._next_connect is None else min(check, self._next_connect)
 
     def due(self, now: float, moment: datetime) -> Due:
         """Return what is to be done, and take it for begun."""
@@ -134,7 +133,7 @@ class BrokerSchedule:
         self._next_check = now + self._watch.interval_s * (1.0 + share)
 
     def _begin_connect(self, now: float) -> bool:
-        if self._is_connecting or self._next_connect is None or now < self._next_connect:
+        if self._next_connect is None or now < self._next_connect:
             return False
         self._next_connect = None
         self._is_connecting = True

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
-from bot_v2.features.brokerages.core.brokerage import IBrokerage
 from bot_v2.features.brokerages.core.declarations import name_of
 from bot_v2.features.brokerages.core.errors import (
     AuthenticationError,
@@ -20,6 +19,7 @@ from bot_v2.features.brokerages.core.errors import (
     SessionExpiredError,
 )
 from bot_v2.features.brokerages.core.fields import require
+from bot_v2.features.brokerages.core.health import BrokerHealth
 
 
 def _is_number(value: Any) -> bool:
@@ -64,7 +64,7 @@ def is_worth_retrying(error: BaseException) -> bool:
 def retry_after_of(error: BaseException) -> float:
     """Return how long a broker asks to be left alone, in seconds; 0 where it does not."""
     asked = error.retry_after_s if isinstance(error, BrokerageError) else None
-    return max(0.0, asked or 0.0)
+    return asked or 0.0
 
 
 def _check(model: object, *names: str) -> None:
@@ -72,6 +72,18 @@ def _check(model: object, *names: str) -> None:
         fits, accepted = _RULES[name]
         if not fits(getattr(model, name)):
             raise require(model, name, accepted)
+
+
+class Watched(Protocol):
+    """What the monitor calls of a brokerage; every IBrokerage fits."""
+
+    def connect(self) -> bool:
+        """Start the session; return True or raise."""
+        ...
+
+    def check_health(self) -> BrokerHealth:
+        """Ask the broker for a sign of life; never raises, and keeps its timeout."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +122,7 @@ class Watch:
         InvalidFieldError: a number is out of its range, or the name is empty.
     """
 
-    broker: IBrokerage
+    broker: Watched
     """The brokerage. `check_health` is called on it and, given a policy, `connect`."""
     interval_s: float = attrs.field(default=30.0, kw_only=True)
     """From the start of a check to the start of the next one, in seconds."""

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gc
 import logging
 import statistics
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -447,14 +449,17 @@ def test_changes_can_be_iterated_until_the_stop() -> None:
 
 
 def test_a_closed_stream_is_forgotten() -> None:
-    """Leaving the `with` of a stream ends it, and it costs the monitor nothing any more."""
-    broker = FakeBrokerage(check=script(HEALTHY, DOWN))
-    monitor = HealthMonitor([watch(broker)])
-    with monitor.changes() as closed:
+    """Leaving the `with` of a stream ends it, and the monitor keeps nothing of it."""
+    monitor = HealthMonitor([watch(FakeBrokerage())])
+    with monitor.changes() as stream:
         pass
-    with monitor, monitor.changes() as stream:
-        next(stream)
-    assert list(closed) == []
+    with monitor:
+        assert wait_until(lambda: monitor.snapshot()["fake"].checks > 0)
+    assert list(stream) == []
+    forgotten = weakref.ref(stream)
+    del stream
+    gc.collect()
+    assert forgotten() is None
 
 
 def test_a_stream_of_a_stopped_monitor_is_empty() -> None:
