@@ -15,6 +15,8 @@ def venue() -> Iterator[AcmeVenue]:
 
 
 @pytest.fixture
-def brokerage(venue: AcmeVenue) -> IBrokerage:
+def brokerage(venue: AcmeVenue) -> Iterator[IBrokerage]:
     """Acme as this distribution's entry point makes it."""
-    return create_brokerage("acme", {"url": venue.url, "api_key": "made-up", "timeout_s": 0.3})
+    acme = create_brokerage("acme", {"url": venue.url, "api_key": "made-up", "timeout_s": 0.2})
+    yield acme
+    acme.disconnect()

@@ -17,7 +17,7 @@ from acme_brokerage.errors import NAME, Call
 from acme_brokerage.instruments import Instruments
 from acme_brokerage.session import AcmeSession
 from acme_brokerage.settings import AcmeSettings
-from acme_brokerage.stream import OrderStream
+from acme_brokerage.stream import POLL_S, OrderStream
 from acme_brokerage.terms import refuse_unsupported, refuse_unsupported_change
 from acme_brokerage.wire import EPOCH, MICROSECOND, Fields
 from bot_v2.features.brokerages.core.interfaces import (
@@ -312,7 +312,7 @@ class AcmeBrokerage:
     def stream_orders(self) -> AbstractContextManager[Iterator[OrderEvent | StreamGap]]:
         """Yield each change of an order."""
         self._instruments.current("stream_orders")
-        client = AcmeClient(self._settings.url, self._settings.timeout_s)
+        client = AcmeClient(self._settings.url, self._settings.timeout_s + POLL_S)
         stream = OrderStream(self._session, client, self._event, self._clock)
         self._streams.add(stream)
         return stream

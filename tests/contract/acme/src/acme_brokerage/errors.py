@@ -42,6 +42,9 @@ from bot_v2.features.brokerages.core.interfaces import (
 
 NAME = "acme"
 
+WRITES = frozenset({"place_order", "modify_order", "cancel_order", "close_position"})
+"""The operations that can have an effect; a read that one of them needs first has none."""
+
 # Codes that the API documents as answered before anything is done: on a write, a refusal.
 REFUSALS: dict[str, type[BrokerageError]] = {
     "bad_request": InvalidRequestError,
@@ -78,7 +81,9 @@ class Call:
     """What was asked, for an error to say."""
 
     operation: str
+    """The method of the brokerage."""
     is_write: bool = False
+    """True: this request can have the effect. False: a read, if only before a write."""
     account_id: str | None = None
     symbol: str | None = None
     order_id: str | None = None
@@ -86,7 +91,7 @@ class Call:
 
     def context(self) -> ErrorContext:
         """The facts that every error of this call carries."""
-        return ErrorContext(
+        context = ErrorContext(
             broker=NAME,
             operation=self.operation,
             account_id=self.account_id,
@@ -94,6 +99,9 @@ class Call:
             order_id=self.order_id,
             client_order_id=self.client_order_id,
         )
+        if not self.is_write and self.operation in WRITES:
+            context["outcome"] = Outcome.NOT_SENT
+        return context
 
 
 def error_of_transport(error: NotSentError | MaybeSentError, call: Call) -> BrokerageError:
@@ -135,7 +143,7 @@ def error_of_reply(reply: Reply, call: Call) -> BrokerageError:
         )
     context["code"] = code
     if code in REFUSALS:
-        context["outcome"] = Outcome.REJECTED if call.is_write else None
+        context.setdefault("outcome", Outcome.REJECTED if call.is_write else None)
         kind = REFUSALS_BY_OPERATION.get((call.operation, code), REFUSALS[code])
         return _refusal(kind, message, native, context)
     if call.is_write:

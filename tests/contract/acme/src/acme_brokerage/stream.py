@@ -15,7 +15,9 @@ from acme_brokerage.wire import Fields
 from bot_v2.features.brokerages.core.interfaces import ConnectionError, OrderEvent, StreamGap
 from bot_v2.shared.types import Clock
 
-WAIT_MS = 250
+POLL_S = 0.25
+"""How long the broker may wait for something to happen, in seconds."""
+
 CALL = Call(operation="stream_orders")
 
 
@@ -81,7 +83,7 @@ class OrderStream(AbstractContextManager[Iterator[OrderEvent | StreamGap]]):
                 raise ConnectionError("the session ended", **CALL.context())
 
     def _poll(self) -> None:
-        query = {"after": str(self._last), "wait_ms": str(WAIT_MS)}
+        query = {"after": str(self._last), "wait_ms": str(int(POLL_S * 1000))}
         self._session.ask(CALL, "GET", "/v1/events", self._take, query=query, client=self._client)
 
     def _take(self, native: Fields) -> None:

@@ -90,7 +90,7 @@ class AcmeVenue:
         server = AcmeServer(("127.0.0.1", self._port), self._state, self._plan, self._routes)
         self._server, self._port = server, server.server_port
         # The interval is how long `close` may have to wait.
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True).start()
 
     def close(self) -> None:
         """Stop listening, and cut every connection."""
