@@ -245,5 +245,5 @@ def check_exemptions(exemptions: Mapping[str, str]) -> None:
     for card_id, reason in exemptions.items():
         if card_id not in all_cards():
             raise ValueError(f"the exemption {card_id!r} names no card")
-        if not isinstance(reason, str) or not reason.strip():
+        if not str(reason or "").strip():
             raise ValueError(f"the exemption {card_id} gives no reason")

@@ -16,6 +16,8 @@ from bot_v2.testing.conformance import (
     ConformanceReport,
     Status,
     complete_results,
+    conformance_as_json,
+    conformance_as_markdown,
     result_from_data,
 )
 from bot_v2.testing.suite import RESULT, SEALED, SUBJECT, BrokerageContract
@@ -73,7 +75,7 @@ def reports_of(stats: Mapping[str, list[Any]]) -> dict[str, ConformanceReport]:
     results: dict[str, dict[str, CardResult]] = {}
     subjects: dict[str, dict[str, Any]] = {}
     for report in _test_reports(stats):
-        noted = dict(report.user_properties)
+        noted: dict[str, Any] = dict(report.user_properties)
         suite, card_id = noted.get(SUITE_NAME), noted.get(CARD)
         if suite is None or card_id is None:
             continue
@@ -115,10 +117,7 @@ def show_conformance(reporter: pytest.TerminalReporter) -> None:
         for card_id, sentence, status, reason in report.rows():
             if status not in (Status.PASSED, Status.NOT_RUN) or reporter.verbosity > 0:
                 reporter.line(f"{card_id:<9} {status:<8} {sentence}{reason and ' | '}{reason}")
-    config = reporter.config
-    writers = {"json": ConformanceReport.to_json, "markdown": ConformanceReport.to_markdown}
-    for kind, write in writers.items():
-        path = config.getoption(f"contract_{kind}")
+    for kind, write in (("json", conformance_as_json), ("markdown", conformance_as_markdown)):
+        path = reporter.config.getoption(f"contract_{kind}")
         if path and reports:
-            text = "\n".join(write(report) for report in reports.values())
-            Path(path).write_text(text, encoding="utf-8")
+            Path(path).write_text(write(list(reports.values())), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -139,9 +139,9 @@ class ConformanceReport:
             line += f"; declared and not exercised: {', '.join(self.unexercised)}"
         return line
 
-    def to_json(self) -> str:
-        """Return the report as JSON."""
-        data = {
+    def as_data(self) -> dict[str, object]:
+        """Return the report as JSON can hold it."""
+        return {
             "brokerage": self.brokerage,
             "mode": self.mode,
             "created_at": self.created_at.isoformat(),
@@ -151,7 +151,10 @@ class ConformanceReport:
             "counts": {status.value: self.counts[status] for status in Status},
             "cards": [result.as_data() for result in self.results],
         }
-        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+    def to_json(self) -> str:
+        """Return the report as JSON."""
+        return _json(self.as_data())
 
     def to_markdown(self) -> str:
         """Return the report as a Markdown page."""
@@ -182,6 +185,21 @@ def markdown_table(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) 
         return f"| {' | '.join(str(cell).translate(_ESCAPES) for cell in cells)} |"
 
     return [line(header), line("---" for _ in header), *(line(row) for row in rows)]
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def conformance_as_json(reports: Sequence[ConformanceReport]) -> str:
+    """Return one report as a JSON object, several as a list of them."""
+    data = [report.as_data() for report in reports]
+    return _json(data[0] if len(data) == 1 else data)
+
+
+def conformance_as_markdown(reports: Sequence[ConformanceReport]) -> str:
+    """Return reports as one Markdown text."""
+    return "\n".join(report.to_markdown() for report in reports)
 
 
 def complete_results(results: Iterable[CardResult]) -> tuple[CardResult, ...]:

@@ -55,6 +55,10 @@ class CheckContext:
         self._market: CheckMarket | None = None
         self._others: list[IBrokerage] = []
 
+    def reseed(self, seed: str) -> None:
+        """Make the client order ids from another seed, from the first again."""
+        self._seed, self._ids_made = seed, 0
+
     # What there is.
 
     @property

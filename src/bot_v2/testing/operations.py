@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeAlias
 
 from bot_v2.features.brokerages.core.accounts import Balance, Position
@@ -106,22 +107,26 @@ def remote_reads_of(context: CheckContext, order_id: str) -> dict[str, Call]:
     return {name: call for name, call in reads.items() if name not in local}
 
 
+_CAPABILITY_READS: Final[Mapping[Capability, tuple[str, bool]]] = {
+    # capability: its read, whether that is of a symbol
+    Capability.FILLS: ("list_fills", False),
+    Capability.ACCOUNT_SUMMARY: ("get_account", False),
+    Capability.MARGIN: ("get_margin", False),
+    Capability.QUOTES: ("get_quote", True),
+    Capability.TRADES: ("list_trades", True),
+    Capability.MARKET_STATUS: ("get_market_status", True),
+    Capability.HOLDINGS: ("list_holdings", False),
+    Capability.ACCOUNTS: ("list_accounts", False),
+    Capability.FEES: ("get_fees", True),
+}
+
+
 def capability_reads_of(context: CheckContext) -> dict[str, Call]:
     """Return the reads of declared capabilities whose arguments suit every broker, by name."""
-    broker, symbol = context.untyped, context.symbol
-    reads: dict[Capability, tuple[str, Call]] = {
-        Capability.FILLS: ("list_fills", lambda: broker.list_fills()),
-        Capability.ACCOUNT_SUMMARY: ("get_account", lambda: broker.get_account()),
-        Capability.MARGIN: ("get_margin", lambda: broker.get_margin()),
-        Capability.QUOTES: ("get_quote", lambda: broker.get_quote(symbol)),
-        Capability.TRADES: ("list_trades", lambda: broker.list_trades(symbol)),
-        Capability.MARKET_STATUS: (
-            "get_market_status",
-            lambda: broker.get_market_status(symbol),
-        ),
-        Capability.HOLDINGS: ("list_holdings", lambda: broker.list_holdings()),
-        Capability.ACCOUNTS: ("list_accounts", lambda: broker.list_accounts()),
-        Capability.FEES: ("get_fees", lambda: broker.get_fees(symbol)),
-    }
-    declared = capabilities_of(broker)
-    return dict(reads[capability] for capability in reads if capability in declared)
+    declared = capabilities_of(context.broker)
+    reads: dict[str, Call] = {}
+    for capability, (name, of_symbol) in _CAPABILITY_READS.items():
+        if capability in declared:
+            method = getattr(context.broker, name)
+            reads[name] = partial(method, context.symbol) if of_symbol else method
+    return reads

@@ -20,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="simulator",
         help="what the brokerage is checked against (default: simulator)",
     )
+    group.addoption(
+        "--contract-record",
+        action="store_true",
+        help="record the traffic of each card into the suite's folder of cassettes",
+    )
     group.addoption("--contract-json", metavar="FILE", help="write the conformance as JSON")
     group.addoption("--contract-markdown", metavar="FILE", help="write the conformance as Markdown")
 

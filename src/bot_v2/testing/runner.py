@@ -6,7 +6,7 @@ import inspect
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, Protocol
 
 from bot_v2.features.brokerages.core.brokerage import IBrokerage
 from bot_v2.features.brokerages.core.capabilities import capabilities_of
@@ -17,6 +17,14 @@ from bot_v2.testing.live_guard import Mode, check_environment
 from bot_v2.testing.profile import ContractProfile
 from bot_v2.testing.venue_control import VenueControl
 from bot_v2.testing.violation import ContractViolation, NotApplicable, shown
+
+
+class Run(Protocol):
+    """Runs one card; see `run_card`."""
+
+    def __call__(self, card: Card, context: CheckContext, *, clean_up: bool) -> CardResult:
+        """Run it."""
+        ...
 
 
 def why_not(card: Card, broker: object, venue: VenueControl | None) -> str | None:
@@ -43,7 +51,8 @@ def run_card(card: Card, context: CheckContext, *, clean_up: bool = True) -> Car
         clean_up: False: the brokerage is thrown away after the card.
     """
     start = time.perf_counter()
-    status, reason, error = Status.PASSED, "", None
+    status, reason = Status.PASSED, ""
+    error: BaseException | None = None
     try:
         not_here = why_not(card, context.broker, context.venue if context.has_venue else None)
         if not_here is not None:
@@ -117,7 +126,8 @@ class Stand:
         self._make_venue = venue_factory
         self._profile = profile
         self._make_second = reopen_factory
-        self._mode = mode
+        self.mode = mode
+        """What the brokerage is checked against."""
 
     @contextmanager
     def built(self) -> Iterator[CheckContext]:
@@ -135,7 +145,7 @@ class Stand:
             else:
                 venue = None if self._make_venue is None else _enter(stack, self._make_venue())
                 broker = _enter(stack, self._brokerage(venue))
-            check_environment(broker, self._mode, has_venue=venue is not None)
+            check_environment(broker, self.mode, has_venue=venue is not None)
             stack.callback(_disconnect, broker)
             profile = self._profile or getattr(broker, "contract_profile", None)
             yield CheckContext(broker, venue, profile, self._reopener(broker, venue))
@@ -201,13 +211,33 @@ def run_cards(
         reopen_factory=reopen_factory,
         mode=mode,
     )
+    return run_all(stand, exempt, run_card, only)
+
+
+def run_all(
+    stand: Stand,
+    exemptions: Mapping[str, str],
+    run: Run,
+    only: Collection[str] | None = None,
+) -> list[CardResult]:
+    """Run cards on a stand, each on a brokerage of its own, in the order of the table.
+
+    Args:
+        stand: builds the brokerage.
+        exemptions: ids that are not run, with the reason of each.
+        run: runs one card.
+        only: the ids to run. None: all.
+
+    Raises:
+        ValueError: an id is unknown.
+        EnvironmentRefusedError: the brokerage may trade real money.
+    """
     results = []
     for card in chosen_cards(only):
-        if card.id in exempt:
-            results.append(
-                CardResult(card_id=card.id, status=Status.EXEMPT, reason=exempt[card.id])
-            )
+        if card.id in exemptions:
+            reason = exemptions[card.id]
+            results.append(CardResult(card_id=card.id, status=Status.EXEMPT, reason=reason))
             continue
         with stand.built() as context:
-            results.append(run_card(card, context, clean_up=mode is not Mode.SIMULATOR))
+            results.append(run(card, context, clean_up=stand.mode is not Mode.SIMULATOR))
     return results

@@ -10,17 +10,18 @@ The tests are run on the fixture `brokerage`; the fixtures `venue`, `contract_pr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from bot_v2.features.brokerages.core.capabilities import capabilities_of
 from bot_v2.features.brokerages.core.declarations import name_of
-from bot_v2.testing import cassettes
 from bot_v2.testing.cards import GROUPS, Card, all_cards
 from bot_v2.testing.conformance import CardResult, Status
 from bot_v2.testing.context import CheckContext
 from bot_v2.testing.live_guard import Mode, check_environment
+from bot_v2.testing.taping import Taping
 from bot_v2.testing.violation import ContractViolation
 
 RESULT = "contract_result"
@@ -40,7 +41,7 @@ def _optional(request: pytest.FixtureRequest, name: str, default: Any = None) ->
         return default
 
 
-def _context(request: pytest.FixtureRequest, mode: Mode, card: Card) -> CheckContext:
+def _context(request: pytest.FixtureRequest, mode: Mode) -> CheckContext:
     brokerage: Any = request.getfixturevalue("brokerage")
     venue = _optional(request, "venue")
     check_environment(brokerage, mode, has_venue=venue is not None)
@@ -49,7 +50,6 @@ def _context(request: pytest.FixtureRequest, mode: Mode, card: Card) -> CheckCon
         venue,
         _optional(request, "contract_profile", getattr(brokerage, "contract_profile", None)),
         _optional(request, "reopen_brokerage"),
-        seed=card.id if mode is Mode.CASSETTE else None,
     )
 
 
@@ -64,19 +64,21 @@ class BrokerageContract:
 
     def _run(self, request: pytest.FixtureRequest, card: Card) -> None:
         __tracebackhide__ = True
-        mode = Mode(request.config.getoption("contract_mode"))
+        mode = Mode(request.config.getoption("contract_mode", Mode.SIMULATOR))
         reason = self.exemptions.get(card.id)
         if reason is not None:
             result = CardResult(card_id=card.id, status=Status.EXEMPT, reason=reason)
         else:
-            context = _context(request, mode, card)
+            context = _context(request, mode)
             subject = {
                 "brokerage": name_of(context.broker),
                 "mode": mode.value,
                 "capabilities": sorted(capabilities_of(context.broker)),
             }
             request.node.user_properties.append((SUBJECT, subject))
-            result = cassettes.run_replayed(card, context, self.cassettes, mode)
+            folder = None if self.cassettes is None else Path(self.cassettes)
+            record = bool(request.config.getoption("contract_record", False))
+            result = Taping(mode=mode, folder=folder, record=record).run(card, context)
         request.node.user_properties.append((RESULT, result.as_data()))
         if result.status is Status.FAILED:
             raise ContractViolation(

@@ -13,7 +13,7 @@ SHOWN_MAX = 400
 """How many characters of a value a message shows."""
 
 
-class ContractViolation(AssertionError):
+class ContractViolation(AssertionError):  # noqa: N818 - what happened, not what went wrong here
     """A sentence of the contract is broken."""
 
 
@@ -46,6 +46,17 @@ def expect_equal(actual: object, expected: object, what: str) -> None:
         ContractViolation: they are not.
     """
     expect(actual == expected, f"{what} to be {shown(expected)}", actual)
+
+
+def expect_list(value: object, kind: type) -> None:
+    """Check that a value is a list that is not empty, and holds one type only.
+
+    Raises:
+        ContractViolation: it is not.
+    """
+    expect(isinstance(value, list) and bool(value), "a list that is not empty", value)
+    odd = [one for one in value if not isinstance(one, kind)] if isinstance(value, list) else []
+    expect(not odd, f"only {kind.__name__} in the list", odd)
 
 
 def expect_error(

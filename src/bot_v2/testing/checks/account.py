@@ -6,13 +6,13 @@ from collections import Counter
 from decimal import Decimal
 
 from bot_v2.features.brokerages.core.accounts import Balance
-from bot_v2.features.brokerages.core.declarations import balance_identity_of
 from bot_v2.features.brokerages.core.decimals import EXACT
+from bot_v2.features.brokerages.core.declarations import balance_identity_of
 from bot_v2.features.brokerages.core.errors import InvalidRequestError, Outcome
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.testing.cards import Section, card
 from bot_v2.testing.context import CheckContext
-from bot_v2.testing.violation import expect, expect_equal, expect_error
+from bot_v2.testing.violation import expect, expect_equal, expect_error, expect_list
 from bot_v2.testing.waiting import wait_until
 
 
@@ -23,9 +23,7 @@ def _quote_balance(ctx: CheckContext) -> Balance:
 @card("BC-A010", "list_balances() returns what the account holds.", Section.MEANING)
 def _list(ctx: CheckContext) -> None:
     """It is a list of Balance, and an account that can trade holds something."""
-    balances = ctx.broker.list_balances()
-    expect(isinstance(balances, list) and bool(balances), "a list that is not empty", balances)
-    expect(all(isinstance(one, Balance) for one in balances), "Balances only", balances)
+    expect_list(ctx.broker.list_balances(), Balance)
 
 
 @card("BC-A020", "A balance is unique by asset and wallet.", Section.MODELS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot_v2.features.brokerages.core.errors import (
     InvalidRequestError,
     OrderNotFoundError,
@@ -66,7 +68,7 @@ def _odd_ids(ctx: CheckContext) -> None:
     """Empty and misshapen ids are OrderNotFoundError or InvalidRequestError."""
     for text in ("", " ", "no such order", "0", "\x00"):
         expect_error(
-            lambda text=text: ctx.broker.cancel_order(text),  # type: ignore[misc]  # mypy cannot type a lambda's default
+            partial(ctx.broker.cancel_order, text),
             OrderNotFoundError,
             InvalidRequestError,
             when=f"cancel_order({text!r})",

@@ -39,7 +39,7 @@ def _url(ctx: CheckContext) -> None:
     connected=False,
 )
 def _refused(ctx: CheckContext) -> None:
-    """complete_login() with made-up fields is AuthenticationError; what was given is not repeated."""
+    """complete_login() with made-up fields is AuthenticationError; they are not repeated in it."""
     given = {"request_token": "made-up-token-4711", "code": "made-up-code-4711"}
     error = expect_error(
         lambda: ctx.untyped.complete_login(given),

@@ -19,7 +19,7 @@ STATUS = (Capability.MARKET_STATUS,)
     capabilities=STATUS,
 )
 def _status(ctx: CheckContext) -> None:
-    """next_open and next_close, where told, are not in the past, and a halted market is not open."""
+    """next_open and next_close, where told, are ahead, and a halted market is not open."""
     status = ctx.untyped.get_market_status(ctx.symbol)
     expect(type(status) is MarketStatus, "a MarketStatus", status)
     expect_equal(status.symbol, ctx.symbol, "the symbol")

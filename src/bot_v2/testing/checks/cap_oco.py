@@ -61,7 +61,7 @@ def _both(ctx: CheckContext) -> None:
     catalogue=("S13",),
 )
 def _one_cancels(ctx: CheckContext) -> None:
-    """The market reaches the limit: it is FILLED and the stop CANCELLED; and the other way round."""
+    """The market reaches the limit: it is FILLED, the stop CANCELLED; and the other way round."""
     for index, factor in ((0, "1.3"), (1, "0.7")):
         ids = _placed(ctx)
         bid, _ = ctx.market.best()

@@ -24,7 +24,7 @@ NOTIONAL = (Capability.NOTIONAL_ORDERS,)
     needs_venue=True,
 )
 def _notional(ctx: CheckContext) -> None:
-    """A market order for a sum: what was filled is worth at most the sum, less than a step under."""
+    """A market order for a sum fills for at most the sum, and for little less."""
     _, ask = ctx.market.best()
     product = ctx.market.product
     whole = EXACT.multiply(EXACT.multiply(ctx.market.quantity, ask), product.multiplier)
@@ -63,7 +63,7 @@ def _notional_told(ctx: CheckContext) -> None:
     capabilities=(Capability.FRACTIONAL_QUANTITY,),
 )
 def _fraction(ctx: CheckContext) -> None:
-    """A product whose step is below one takes a quantity that is not whole, and shows it exactly."""
+    """A product whose step is below one takes a quantity that is not whole, and shows it."""
     step = ctx.market.product.size_increment
     if step is None or step >= 1:
         ctx.skip("the traded product has no step below one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bot_v2.features.brokerages.core.capabilities import Capability
@@ -19,12 +20,13 @@ QUIET_S = 0.1
 """How long nothing must come for a stream to have said everything, in seconds."""
 
 
-def _of(order_id: str, status: OrderStatus | None = None) -> Any:
+def _of(order_id: str, status: OrderStatus | None = None) -> Callable[[Any], bool]:
     """Return what accepts an event of an order, in a status where one is named."""
 
     def accept(event: object) -> bool:
-        is_ours = isinstance(event, OrderEvent) and event.order.order_id == order_id
-        return is_ours and (status is None or event.order.status is status)  # type: ignore[union-attr]  # is_ours has looked
+        if not isinstance(event, OrderEvent) or event.order.order_id != order_id:
+            return False
+        return status is None or event.order.status is status
 
     return accept
 
@@ -181,7 +183,7 @@ def _expect_booked(ctx: CheckContext, listener: Listener, order_id: str) -> None
     capabilities=STREAM,
 )
 def _closes(ctx: CheckContext) -> None:
-    """A thread waits for an event while the stream is closed: its iterator ends, without an error."""
+    """A thread waits for an event while the stream is closed: its iterator ends in peace."""
     _ = ctx.symbol
     with listening(ctx.untyped.stream_orders()) as listener:
         pass

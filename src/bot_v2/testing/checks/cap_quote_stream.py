@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 
 from bot_v2.features.brokerages.core.capabilities import Capability
@@ -15,6 +16,11 @@ from bot_v2.testing.streams import listening
 from bot_v2.testing.violation import expect, expect_error
 
 STREAM = (Capability.QUOTE_STREAM,)
+
+
+def _bid_of(bid: Decimal) -> Callable[[object], bool]:
+    """Return what accepts an event of a quote with a bid."""
+    return lambda event: isinstance(event, QuoteEvent) and event.quote.bid == bid
 
 
 def _moved(ctx: CheckContext, factor: str) -> Decimal:
@@ -38,9 +44,7 @@ def _change(ctx: CheckContext) -> None:
         for factor in ("1.1", "1.2"):
             low = _moved(ctx, factor)
             listener.wait_for(
-                lambda event, low=low: isinstance(event, QuoteEvent) and event.quote.bid == low,  # type: ignore[misc]  # mypy cannot type a lambda's default
-                ctx.profile.stream_timeout_s,
-                f"a quote with a bid of {low}",
+                _bid_of(low), ctx.profile.stream_timeout_s, f"a quote with a bid of {low}"
             )
         odd = [
             one
@@ -63,16 +67,15 @@ def _order(ctx: CheckContext) -> None:
     with listening(ctx.untyped.stream_quotes([ctx.symbol])) as listener:
         bids = [_moved(ctx, "1.01") for _ in range(5)]
         listener.wait_for(
-            lambda event: isinstance(event, QuoteEvent) and event.quote.bid == bids[-1],
+            _bid_of(bids[-1]),
             ctx.profile.stream_timeout_s,
             f"a quote with a bid of {bids[-1]}",
         )
         quotes = [one.quote for one in listener.seen if isinstance(one, QuoteEvent)]
     stamps = [one.timestamp for one in quotes]
     expect(stamps == sorted(stamps), "times that never fall", stamps)
-    told = [one.bid for one in quotes if one.bid in bids]
-    places = [bids.index(one) for one in told if one is not None]
-    expect(places == sorted(places), f"bids in the order {bids}", told)
+    places = [bids.index(one.bid) for one in quotes if one.bid in bids]
+    expect(places == sorted(places), f"bids in the order {bids}", places)
 
 
 @card(
@@ -82,7 +85,7 @@ def _order(ctx: CheckContext) -> None:
     capabilities=STREAM,
 )
 def _closes(ctx: CheckContext) -> None:
-    """A thread waits for an event while the stream is closed: its iterator ends, without an error."""
+    """A thread waits for an event while the stream is closed: its iterator ends in peace."""
     threads = threading.active_count()
     with listening(ctx.untyped.stream_quotes([ctx.symbol])) as listener:
         pass
@@ -120,11 +123,13 @@ def _mute(ctx: CheckContext) -> None:
     limit_s = ctx.profile.mute_timeout_s
     if limit_s is None:
         ctx.skip("the adapter does not claim to notice (ContractProfile.mute_timeout_s)")
-    with listening(ctx.untyped.stream_quotes([ctx.symbol])) as listener:
-        with ctx.fault(Fault.MUTE_STREAM, None):
-            _moved(ctx, "1.1")
-            listener.wait_for(
-                lambda event: isinstance(event, StreamGap),
-                limit_s + ctx.profile.stream_timeout_s,
-                "a StreamGap",
-            )
+    with (
+        listening(ctx.untyped.stream_quotes([ctx.symbol])) as listener,
+        ctx.fault(Fault.MUTE_STREAM, None),
+    ):
+        _moved(ctx, "1.1")
+        listener.wait_for(
+            lambda event: isinstance(event, StreamGap),
+            limit_s + ctx.profile.stream_timeout_s,
+            "a StreamGap",
+        )

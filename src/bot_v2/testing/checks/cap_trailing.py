@@ -46,7 +46,7 @@ def _rests(ctx: CheckContext) -> None:
     needs_venue=True,
 )
 def _follows(ctx: CheckContext) -> None:
-    """Where the trigger is told: it rises with the market, and stays when the market falls a little."""
+    """A trigger that is told rises with the market, and stays when it falls a little."""
     order_id = _placed(ctx, trail_percent=Decimal(10))
     bid, _ = ctx.market.best()
     first = ctx.broker.get_order(order_id).stop_price

@@ -147,7 +147,7 @@ def _duplicate_ended(ctx: CheckContext) -> None:
     catalogue=("S01",),
 )
 def _orders_at_venue(ctx: CheckContext) -> None:
-    """The same request is placed three times while its order rests; the venue's orders are counted."""
+    """The same request is placed three times while its order rests; orders are counted."""
     request = ctx.request()
     taken = len(ctx.venue.orders_received())
     ctx.place(request)

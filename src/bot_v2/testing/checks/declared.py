@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bot_v2.features.brokerages.core.brokerage import IBrokerage
@@ -100,7 +101,7 @@ def _synchronous(ctx: CheckContext) -> None:
 @card("BC-D040", "`capabilities` is a frozenset of Capability.", Section.METHODS, connected=False)
 def _capabilities_typed(ctx: CheckContext) -> None:
     """The attribute, where it is there, is a frozenset, and each member a Capability."""
-    declared = getattr(ctx.broker, "capabilities", frozenset())
+    declared: frozenset[object] = getattr(ctx.broker, "capabilities", frozenset())
     expect(isinstance(declared, frozenset), "a frozenset (nobody can change it)", declared)
     odd = [one for one in declared if not isinstance(one, Capability)]
     expect(not odd, "members of Capability only", odd)
@@ -146,7 +147,7 @@ def _present_is_declared(ctx: CheckContext) -> None:
 )
 def _unsupported_typed(ctx: CheckContext) -> None:
     """Each entry reads `method` or `method:argument>=value`, and the names exist."""
-    declared = getattr(ctx.broker, "unsupported", frozenset())
+    declared: frozenset[str] = getattr(ctx.broker, "unsupported", frozenset())
     expect(isinstance(declared, frozenset), "`unsupported` to be a frozenset", declared)
     for entry in declared:
         found = _UNSUPPORTED.fullmatch(entry)
@@ -164,14 +165,14 @@ def _calls_of(ctx: CheckContext) -> dict[str, Callable[[], object]]:
         "place_order": lambda: ctx.broker.place_order(ctx.request()),
         "cancel_order": lambda: ctx.broker.cancel_order(order_id),
         "get_order": lambda: ctx.broker.get_order(order_id),
-        "list_orders": lambda: ctx.broker.list_orders(),
-        "list_positions": lambda: ctx.broker.list_positions(),
+        "list_orders": ctx.broker.list_orders,
+        "list_positions": ctx.broker.list_positions,
         "get_position": lambda: ctx.broker.get_position(ctx.symbol),
         "close_position": lambda: ctx.broker.close_position(ctx.symbol),
-        "list_balances": lambda: ctx.broker.list_balances(),
+        "list_balances": ctx.broker.list_balances,
         "get_balance": lambda: ctx.broker.get_balance("USD"),
         "get_price": lambda: ctx.broker.get_price(ctx.symbol),
-        "get_products": lambda: ctx.broker.get_products(),
+        "get_products": ctx.broker.get_products,
     }
 
 
@@ -216,9 +217,7 @@ def _supported_does_not_raise(ctx: CheckContext) -> None:
     calls = reads_of(ctx, order_id)
     for level in (1, 2, 3):
         if not _refuses_level(declared, level):
-            calls[f"level {level}"] = lambda level=level: ctx.broker.get_orderbook(  # type: ignore[misc]  # mypy cannot type a lambda's default
-                ctx.symbol, level
-            )
+            calls[f"level {level}"] = partial(ctx.broker.get_orderbook, ctx.symbol, level)
     for name, call in calls.items():
         try:
             call()

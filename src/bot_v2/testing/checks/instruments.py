@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import (
@@ -20,7 +21,7 @@ from bot_v2.features.brokerages.core.symbols import (
 )
 from bot_v2.testing.cards import Section, card
 from bot_v2.testing.context import CheckContext
-from bot_v2.testing.violation import expect, expect_equal, expect_error
+from bot_v2.testing.violation import expect, expect_equal, expect_error, expect_list
 
 LOOKED_AT_MAX = 200
 """How many products are read one by one."""
@@ -29,9 +30,7 @@ LOOKED_AT_MAX = 200
 @card("BC-I010", "get_products() returns everything that can be traded.", Section.MEANING)
 def _list(ctx: CheckContext) -> None:
     """It is a list of Product that is not empty."""
-    products = ctx.broker.get_products()
-    expect(isinstance(products, list) and bool(products), "a list that is not empty", products)
-    expect(all(isinstance(one, Product) for one in products), "Products only", products[:3])
+    expect_list(ctx.broker.get_products(), Product)
 
 
 @card("BC-I020", "At least one product can be traded.", Section.MEANING)
@@ -106,7 +105,7 @@ def _odd_texts(ctx: CheckContext) -> None:
     """Empty, blank and misshapen symbols are InvalidRequestError; none leaks as a KeyError."""
     for text in ("", " ", "no such thing", "@", "A-B-C-D", "\x00", "ÄÖÜ"):
         expect_error(
-            lambda text=text: ctx.broker.get_product(text),  # type: ignore[misc]  # mypy cannot type a lambda's default
+            partial(ctx.broker.get_product, text),
             InvalidRequestError,
             when=f"get_product({text!r})",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import (
@@ -120,7 +121,7 @@ def _odd_level(ctx: CheckContext) -> None:
     """Levels 0, 4 and -1 are asked for."""
     for level in (0, 4, -1):
         expect_error(
-            lambda level=level: ctx.broker.get_orderbook(ctx.symbol, level),  # type: ignore[misc]  # mypy cannot type a lambda's default
+            partial(ctx.broker.get_orderbook, ctx.symbol, level),
             InvalidRequestError,
             when=f"get_orderbook at level {level}",
         )

@@ -14,7 +14,7 @@ from bot_v2.testing.violation import expect, expect_equal
 
 
 def _partly_filled(ctx: CheckContext) -> tuple[str, Decimal, Decimal]:
-    """Return the id of a resting order of which a quarter was filled, the quarter, and its price."""
+    """Return the id of an order of which a quarter was filled, the quarter, and its price."""
     order_id = ctx.place_resting()
     price = ctx.broker.get_order(order_id).price or ctx.market.resting_price()
     part = ctx.market.unit
@@ -118,7 +118,7 @@ def _late_complete_fill(ctx: CheckContext) -> None:
 
 @card("BC-L070", "An ended order stays ended.", Section.MODELS, needs_venue=True)
 def _terminal(ctx: CheckContext) -> None:
-    """After its end the market moves through its price; reading it again and again changes nothing."""
+    """After its end the market moves through its price; it is read again and again, unchanged."""
     order_id = ctx.place_resting()
     price = ctx.market.resting_price()
     ctx.broker.cancel_order(order_id)
@@ -154,7 +154,7 @@ def _fills_on_market(ctx: CheckContext) -> None:
     catalogue=("S19",),
 )
 def _expires(ctx: CheckContext) -> None:
-    """The venue's clock moves past expires_at; the order is EXPIRED, and says when it was to end."""
+    """The venue's clock moves past expires_at; the order is EXPIRED, and told its end."""
     end = ctx.profile.clock() + timedelta(hours=1)
     request = ctx.request(time_in_force=TimeInForce.GTD, expires_at=end.replace(microsecond=0))
     order_id = ctx.id_of(ctx.place_optional(request, "GTD"))
@@ -162,6 +162,13 @@ def _expires(ctx: CheckContext) -> None:
     expect(order.expires_at in (None, request.expires_at), "the end that was asked for", order)
     ctx.venue.advance(7200)
     ctx.await_status(order_id, OrderStatus.EXPIRED)
+
+
+def _await_filled(ctx: CheckContext, order_id: str, due: Decimal) -> Decimal:
+    order = ctx.await_order(
+        order_id, lambda order: order.filled_quantity >= due, f"filled by {due}"
+    )
+    return order.filled_quantity
 
 
 @card(
@@ -178,12 +185,7 @@ def _monotonic(ctx: CheckContext) -> None:
     for step in range(1, 5):
         ctx.venue.fill(order_id, part, price)
         due = EXACT.multiply(part, Decimal(step))
-        order = ctx.await_order(
-            order_id,
-            lambda order, due=due: order.filled_quantity >= due,
-            f"filled by {due}",  # type: ignore[misc]  # mypy cannot type a lambda's default
-        )
-        seen.append(order.filled_quantity)
+        seen.append(_await_filled(ctx, order_id, due))
     expect(seen == sorted(seen) and seen[-1] <= ctx.market.quantity, "a growing quantity", seen)
 
 

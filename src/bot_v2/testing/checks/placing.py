@@ -278,7 +278,7 @@ def _reduce_only(ctx: CheckContext) -> None:
 
 @card("BC-O200", "A stop order waits for its trigger.", Section.NO_SILENT_CHANGE, needs_venue=True)
 def _stop(ctx: CheckContext) -> None:
-    """A stop to buy above the market rests with its trigger, and trades once the market is there."""
+    """A stop to buy above the market rests with its trigger, and trades once it is reached."""
     bid, ask = ctx.market.best()
     trigger = ctx.market.scaled(ask, "1.2")
     request = ctx.request(type=OrderType.STOP, stop_price=trigger)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 
 from bot_v2.features.brokerages.core.accounts import Position, PositionSide
 from bot_v2.features.brokerages.core.decimals import EXACT
@@ -75,7 +76,7 @@ def _unknown(ctx: CheckContext) -> None:
     for name in ("get_position", "close_position"):
         method = getattr(ctx.broker, name)
         expect_error(
-            lambda method=method: method(symbol),  # type: ignore[misc]  # mypy cannot type a lambda's default
+            partial(method, symbol),
             InvalidSymbolError,
             when=f"{name}({symbol!r})",
         )
@@ -234,7 +235,7 @@ def _spot(ctx: CheckContext) -> None:
     for name in ("get_position", "close_position"):
         method = getattr(ctx.broker, name)
         error = expect_error(
-            lambda method=method: method(ctx.symbol),  # type: ignore[misc]  # mypy cannot type a lambda's default
+            partial(method, ctx.symbol),
             UnsupportedOperationError,
             when=f"{name} of a spot asset",
         )

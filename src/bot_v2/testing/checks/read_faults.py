@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot_v2.features.brokerages.core.errors import (
     AuthenticationError,
     BrokerageError,
@@ -189,7 +191,7 @@ def _reset_after(ctx: CheckContext) -> None:
     catalogue=("V12",),
 )
 def _not_flat(ctx: CheckContext) -> None:
-    """With a position held, every request fails: get_position() raises, and does not return None."""
+    """With a position held every request fails: get_position() raises, it is not None."""
     if keeps_as_balance(ctx):
         ctx.skip("the traded product is kept as a balance")
     ctx.trade()
@@ -209,12 +211,12 @@ def _not_flat(ctx: CheckContext) -> None:
     catalogue=("V12",),
 )
 def _not_zero(ctx: CheckContext) -> None:
-    """Every request fails: get_balance() raises, of an asset that is held and of one that is not."""
+    """Every request fails: get_balance() raises, of an asset held and of one not held."""
     currency = ctx.market.product.quote_currency
     with ctx.fault(Fault.SERVER_ERROR, None, TIMES * 2):
         for asset in (currency, ctx.profile.unknown_asset):
             expect_error(
-                lambda asset=asset: ctx.broker.get_balance(asset),  # type: ignore[misc]  # mypy cannot type a lambda's default
+                partial(ctx.broker.get_balance, asset),
                 BrokerageError,
                 when=f"get_balance({asset!r}) at server_error",
             )
@@ -264,7 +266,7 @@ def _recover(ctx: CheckContext) -> None:
     catalogue=("V07", "P15"),
 )
 def _skew(ctx: CheckContext) -> None:
-    """With the venue's clock minutes away, moments of orders are aware UTC, or the read is typed."""
+    """With the venue's clock minutes away, moments are aware UTC, or the error is typed."""
     order_id = ctx.place_resting()
     with ctx.fault(Fault.CLOCK_SKEW, None):
         for name, call in remote_reads_of(ctx, order_id).items():

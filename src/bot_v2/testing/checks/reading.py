@@ -159,7 +159,7 @@ def _idempotent(ctx: CheckContext) -> None:
     Section.EVIDENCE,
 )
 def _just_placed(ctx: CheckContext) -> None:
-    """It is read at once: either it has the request's client id, or OrderNotFoundError is raised."""
+    """It is read at once: it has the request's client id, or OrderNotFoundError is raised."""
     request = ctx.request()
     order_id = ctx.id_of(ctx.place(request))
     try:

@@ -7,6 +7,8 @@ import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from decimal import Decimal
+from functools import partial
 from typing import NoReturn
 from unittest import mock
 
@@ -75,7 +77,7 @@ def _expect_refused_without_session(ctx: CheckContext, state: str) -> None:
         given = arguments.get(name, ())
         with ctx.nothing_arrives(name):
             expect_error(
-                lambda method=method, given=given: method(*given),  # type: ignore[misc]  # mypy cannot type a lambda's default
+                partial(method, *given),
                 ConnectionError,
                 when=f"{name} {state}",
             )
@@ -99,10 +101,8 @@ def _write_before_connect(ctx: CheckContext) -> None:
 
 
 def _expect_writes_refused(ctx: CheckContext, state: str, symbol: str) -> None:
-    one = ctx.profile.quantity or 1
-    from decimal import Decimal
-
-    request = OrderRequest(symbol=symbol, side=OrderSide.BUY, quantity=Decimal(one))
+    quantity = ctx.profile.quantity or Decimal(1)
+    request = OrderRequest(symbol=symbol, side=OrderSide.BUY, quantity=quantity)
     calls = {
         "place_order": lambda: ctx.broker.place_order(request),
         "cancel_order": lambda: ctx.broker.cancel_order("none"),
@@ -173,7 +173,7 @@ def _health_stamp(ctx: CheckContext) -> None:
     """The stamp is a float between 2001 and 2096 (milliseconds are not), and never goes back."""
     first = ctx.broker.check_health().last_check_timestamp
     second = ctx.broker.check_health().last_check_timestamp
-    expect(isinstance(first, float) and 1e9 < first < 4e9, "Unix seconds", first)
+    expect(type(first) is float and 1e9 < first < 4e9, "Unix seconds", first)
     expect(second >= first, "a stamp that does not go back", (first, second))
 
 
@@ -193,7 +193,7 @@ def _account_stable(ctx: CheckContext) -> None:
     ctx.broker.disconnect()
     ctx.broker.connect()
     seen.append(ctx.broker.get_account_id())
-    expect(isinstance(seen[0], str) and bool(seen[0]), "an account id", seen[0])
+    expect(type(seen[0]) is str and bool(seen[0]), "an account id", seen[0])
     expect(len(set(seen)) == 1, "the same account id each time", seen)
 
 

@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -55,9 +56,7 @@ def _place(ctx: CheckContext) -> None:
         return [(ctx.id_of(ctx.place(one)), str(one.client_order_id)) for one in mine]
 
     placed = [
-        pair
-        for some in _together([lambda mine=mine: place(mine) for mine in requests])
-        for pair in some  # type: ignore[misc]  # mypy cannot type a lambda's default
+        pair for some in _together([partial(place, mine) for mine in requests]) for pair in some
     ]
     ids = {order_id for order_id, _ in placed}
     expect_equal(len(ids), THREADS * ORDERS_PER_THREAD, "the number of different order ids")
@@ -234,7 +233,7 @@ def _mixed(ctx: CheckContext) -> None:
             ctx.broker.list_orders()
         return []
 
-    work = [lambda mine=mine: place_and_cancel(mine) for mine in requests]  # type: ignore[misc]  # mypy cannot type a lambda's default
+    work = [partial(place_and_cancel, mine) for mine in requests]
     for ids in _together([*work, *[list_all] * 4])[: len(work)]:
         ctx.await_end(ids[0])
         for order_id in ids[1:]:

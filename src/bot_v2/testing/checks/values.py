@@ -6,6 +6,7 @@ import copy
 from collections.abc import MutableMapping, MutableSequence, MutableSet
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import attrs
 
@@ -17,6 +18,9 @@ from bot_v2.testing.context import CheckContext
 from bot_v2.testing.operations import LIST_METHODS, ONE_METHODS
 from bot_v2.testing.violation import ContractViolation, expect
 from bot_v2.testing.walking import is_model, returned_values, values_in
+
+EXTRAS_MAX = 20
+"""How many native extras a model may carry: a few, never the whole payload."""
 
 _OLDEST_YEAR = 2000
 _SYMBOLS = frozenset({"symbol", "underlying"})
@@ -82,7 +86,8 @@ def _immutable(ctx: CheckContext) -> None:
             mutable = isinstance(value, MutableSequence | MutableMapping | MutableSet)
             expect(not mutable, f"nothing that can be changed at {path}", type(value))
         if is_model(value):
-            name = attrs.fields(type(value))[0].name
+            kind: Any = type(value)
+            name = attrs.fields(kind)[0].name
             try:
                 setattr(value, name, None)
             except AttributeError:
@@ -95,11 +100,12 @@ def _metadata(ctx: CheckContext) -> None:
     """Where a model has it, it is core's read-only mapping, not the whole payload."""
     for path, value in returned_values(ctx):
         if path.endswith(".metadata"):
-            expect(isinstance(value, FrozenMapping), f"a read-only mapping at {path}", value)
-            if isinstance(value, FrozenMapping):
-                expect(len(value) <= 20, f"a few extras at {path}", len(value))
-                odd = [one for one in value.values() if isinstance(one, float | list | dict)]
-                expect(not odd, f"exact, immutable values at {path}", odd)
+            if not isinstance(value, FrozenMapping):
+                raise ContractViolation(f"Expected a read-only mapping at {path}; saw {value!r}.")
+            expect(len(value) <= EXTRAS_MAX, f"a few extras at {path}", len(value))
+            extras: list[object] = list(value.values())
+            odd = [one for one in extras if isinstance(one, float | list | dict)]
+            expect(not odd, f"exact, immutable values at {path}", odd)
 
 
 @card("BC-V070", "A returned list belongs to the caller.", Section.MODELS)

@@ -318,7 +318,7 @@ def _usable(ctx: CheckContext) -> None:
     catalogue=("V01",),
 )
 def _session(ctx: CheckContext) -> None:
-    """It is refused without effect, or UNKNOWN; or the session was renewed and the order is there."""
+    """It is refused without effect, or UNKNOWN; or the session was renewed and it is there."""
     request = ctx.request()
     taken = len(ctx.venue.orders_received())
     with ctx.fault(Fault.SESSION_EXPIRED, "place_order"):
