@@ -87,6 +87,8 @@ def product_from_native(native: Fields) -> Product:
         price_increment=native.decimal("tick"),
         size_increment=native.decimal("step"),
         min_order_size=native.decimal("min_size"),
+        max_order_size=native.decimal_or_none("max_size"),
+        min_notional=native.decimal_or_none("min_value"),
         tradeable=native.boolean("tradeable"),
         metadata={"kind": kind} if market_type is MarketType.OTHER else {},
     )

@@ -12,7 +12,7 @@ from acme_brokerage.client import AcmeClient
 from acme_brokerage.errors import Call
 from acme_brokerage.session import AcmeSession
 from acme_brokerage.wire import Fields
-from bot_v2.features.brokerages.core.interfaces import ConnectionError, OrderEvent, StreamGap
+from bot_v2.features.brokerages.core.interfaces import BrokerageError, OrderEvent, StreamGap
 from bot_v2.shared.types import Clock
 
 POLL_S = 0.25
@@ -77,10 +77,13 @@ class OrderStream(AbstractContextManager[Iterator[OrderEvent | StreamGap]]):
         while not self._closed.is_set():
             if self._ready:
                 yield self._ready.popleft()
-            elif self._session.is_open:
+                continue
+            try:
                 self._poll()
-            elif not self._closed.is_set():
-                raise ConnectionError("the session ended", **CALL.context())
+            except BrokerageError:
+                # A poll that fails because the stream was closed meanwhile is its end.
+                if not self._closed.is_set():
+                    raise
 
     def _poll(self) -> None:
         query = {"after": str(self._last), "wait_ms": str(int(POLL_S * 1000))}

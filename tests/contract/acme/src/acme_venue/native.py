@@ -81,6 +81,8 @@ class Speaker:
             "tick": product.price_increment,
             "step": product.size_increment,
             "min_size": product.min_order_size,
+            "max_size": product.max_order_size,
+            "min_value": product.min_notional,
             "tradeable": product.tradeable,
         }
 

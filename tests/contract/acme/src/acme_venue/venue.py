@@ -33,6 +33,8 @@ PRODUCTS = (
         price_increment=CENT,
         size_increment=Decimal("0.0001"),
         min_order_size=Decimal("0.0001"),
+        max_order_size=Decimal(1_000_000),
+        min_notional=Decimal(5),
     ),
     Product(
         symbol="ETH-USD",
