@@ -66,7 +66,7 @@ class Output:
         for heading, take in columns:
             values = [take(row) for row in listed]
             if any(value is not None for value in values):
-                is_number = any(isinstance(value, Decimal) for value in values)
+                is_number = any(isinstance(value, Decimal | int) for value in values)
                 table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
                 filled.append([as_text(value) for value in values])
         for cells in zip(*filled, strict=True):

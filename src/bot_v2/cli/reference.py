@@ -41,6 +41,13 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
   with every digit, times as ISO 8601 with a Z, enums by their value. An error is a JSON document on
   stderr with `error`, `message`, `outcome` (`not_sent`, `rejected`, `unknown` or null), `exit_code`
   and `advice` (the command that looks, or null). `health --watch` prints a document per event.
+- **`demo`** trades a paper account in memory, of its own and whatever the environment says: in a
+  synthetic market, the same for the same `--seed`, or with `--feed` in your own prices. There each
+  product is traded by two means, of its last 5 and its last 20 prices: when the shorter crosses the
+  longer from below, a limit order is placed at the latest price for a quarter of the cash; when it
+  crosses from above, an entry that still waits is cancelled and the position is closed. It shows
+  how a bot uses a brokerage, and is not meant to make money. At the end every order is read back,
+  and cash, positions and equity have to follow from the fills to the last digit.
 """
 
 
