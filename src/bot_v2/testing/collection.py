@@ -109,14 +109,13 @@ def _test_reports(stats: Mapping[str, list[Any]]) -> Iterator[pytest.TestReport]
 
 
 def show_conformance(reporter: pytest.TerminalReporter) -> None:
-    """Print a line per suite and per card that did not pass; write the files asked for."""
+    """Print what became of each suite's cards, and write the files that were asked for."""
     reports = reports_of(reporter.stats)
     for suite, report in reports.items():
         reporter.section(f"contract: {suite}")
         reporter.line(report.verdict())
-        for card_id, sentence, status, reason in report.rows():
-            if status not in (Status.PASSED, Status.NOT_RUN) or reporter.verbosity > 0:
-                reporter.line(f"{card_id:<9} {status:<8} {sentence}{reason and ' | '}{reason}")
+        for line in report.lines(every=reporter.verbosity > 0):
+            reporter.line(line)
     for kind, write in (("json", conformance_as_json), ("markdown", conformance_as_markdown)):
         path = reporter.config.getoption(f"contract_{kind}")
         if path and reports:

@@ -30,6 +30,9 @@ class Status(StrEnum):
     """Nobody asked for it."""
 
 
+_ALWAYS_SHOWN: Final = frozenset({Status.FAILED, Status.EXEMPT})
+
+
 @attrs.frozen(kw_only=True)
 class CardResult:
     """What became of one card."""
@@ -127,6 +130,28 @@ class ConformanceReport:
             figures = (count[Status.PASSED], count[Status.FAILED], skipped, count[Status.EXEMPT])
             rows.append((about, *figures))
         return rows
+
+    def lines(self, *, every: bool = False) -> list[str]:
+        """Return the report for a terminal.
+
+        Args:
+            every: True: a line per card. False: cards that passed are left out, and those that
+                were skipped for one reason share a line.
+        """
+        shown = [one for one in self.results if every or one.status in _ALWAYS_SHOWN]
+        lines = [
+            f"{one.card_id:<9} {one.status.value:<8} {one.card.sentence}"
+            + (f"\n{'':<19}{one.reason}" if one.reason else "")
+            for one in shown
+        ]
+        if every:
+            return lines
+        by_reason: dict[str, list[str]] = {}
+        for one in self.results:
+            if one.status is Status.SKIPPED:
+                by_reason.setdefault(one.reason, []).append(one.card_id)
+        lines += [f"skipped: {reason}: {' '.join(ids)}" for reason, ids in by_reason.items()]
+        return lines
 
     def verdict(self) -> str:
         """Return the result in one line."""
