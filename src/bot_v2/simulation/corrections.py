@@ -34,6 +34,7 @@ ZERO: Final = Decimal(0)
 
 BUSTED: Final = "fill_busted"
 SPLIT: Final = "split"
+REVERSAL: Final = "reversal"
 
 
 class Corrections:
@@ -111,9 +112,21 @@ class Corrections:
             InvalidRequestError: there is no such execution, or it was replaced already.
         """
         fill, record, instrument = self._find(trade_id)
-        report = self._reverse(instrument, record, fill)
-        report.busted = True
-        report.fee = fill.fee
+        report = FillRecord(
+            trade_id=self._desk.next_trade(),
+            order_id=fill.order_id,
+            symbol=fill.symbol,
+            side=fill.side,
+            quantity=fill.quantity,
+            price=fill.price,
+            fee=fill.fee,
+            liquidity=fill.liquidity,
+            timestamp=self._desk.now,
+            cost_change=None,
+            corrects=fill.trade_id,
+            busted=True,
+        )
+        self._reverse(instrument, record, fill, report.trade_id)
         self._desk.fills.append(report)
         self._reopen_or_end(record)
         self._desk.touch(record, report)
@@ -128,13 +141,17 @@ class Corrections:
             InvalidFieldError: the quantity is not above zero, or more than the order's.
         """
         fill, record, instrument = self._find(trade_id)
-        rest = EXACT.subtract(record.filled_quantity, fill.quantity)
-        most = None if record.quantity is None else EXACT.subtract(record.quantity, rest)
-        if quantity <= 0 or (most is not None and quantity > most):
+        if record.quantity is not None:
+            rest = EXACT.subtract(record.filled_quantity, fill.quantity)
+            most = EXACT.subtract(record.quantity, rest)
+        else:
+            given_back = instrument.value(fill.quantity, fill.price).copy_negate()
+            most = self._execution.remaining(instrument, record, price, given_back)
+        if not 0 < quantity <= most:
             raise InvalidFieldError(
                 "quantity", quantity, f"above zero and at most {most}, which the order leaves"
             )
-        self._reverse(instrument, record, fill)
+        self._reverse(instrument, record, fill, self._desk.next_transaction(REVERSAL))
         made = self._execution.book(instrument, record, quantity, price, fill.liquidity)
         made.corrects = fill.trade_id
         made.timestamp = fill.timestamp
@@ -161,35 +178,19 @@ class Corrections:
         record = self._desk.orders[found.order_id]
         return found, record, self._desk.instruments[found.symbol]
 
-    def _reverse(self, instrument: Instrument, record: OrderRecord, fill: FillRecord) -> FillRecord:
-        """Move back all that a fill moved, and return a report of it that is not booked yet."""
-        trade_id = self._desk.next_trade()
+    def _reverse(
+        self, instrument: Instrument, record: OrderRecord, fill: FillRecord, transaction: str
+    ) -> None:
+        """Move back all that a fill moved, and take it off its order."""
         accounting = self._desk.accounting
-        accounting.reverse(instrument, fill, trade_id)
+        accounting.reverse(instrument, fill, transaction)
         worth = EXACT.multiply(fill.quantity, fill.price)
         record.filled_quantity = EXACT.subtract(record.filled_quantity, fill.quantity)
         record.filled_value = EXACT.subtract(record.filled_value, worth)
         record.fees = EXACT.subtract(record.fees, fill.fee)
-        own = accounting.fees.fee(
-            instrument.product,
-            fill.quantity,
-            instrument.value(fill.quantity, fill.price),
-            fill.liquidity,
-        )
+        value = instrument.value(fill.quantity, fill.price)
+        own = accounting.fees.fee(instrument.product, fill.quantity, value, fill.liquidity)
         record.fees_before_minimum = EXACT.subtract(record.fees_before_minimum, own)
-        return FillRecord(
-            trade_id=trade_id,
-            order_id=fill.order_id,
-            symbol=fill.symbol,
-            side=fill.side,
-            quantity=fill.quantity,
-            price=fill.price,
-            fee=ZERO,
-            liquidity=fill.liquidity,
-            timestamp=self._desk.now,
-            cost_change=None,
-            corrects=fill.trade_id,
-        )
 
     def _reopen_or_end(self, record: OrderRecord) -> None:
         """Keep the status true: an order that is not all filled any more is not FILLED.
@@ -248,6 +249,7 @@ class Corrections:
             market.last = mean_price(mark, ratio)
         # Offers at the old price are gone; the next event brings new ones.
         market.bids, market.asks = [], []
+        market.bid = market.ask = None
         self._desk.marked[instrument.symbol] = instrument
         self._desk.must_store = True
 

@@ -247,7 +247,7 @@ class Desk:
         self._transfers_done = len(self.accounting.ledger)
 
     def _take_marks(self) -> list[MarkRecord]:
-        marks = [instrument.mark_record(self.now) for instrument in self.marked.values()]
+        marks = [instrument.mark_record() for instrument in self.marked.values()]
         self.marked.clear()
         return marks
 

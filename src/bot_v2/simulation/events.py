@@ -35,19 +35,20 @@ class Tape:
     def quote(self, instrument: Instrument, quote: Quote) -> None:
         """Take new best prices: each size is on offer once."""
         market = instrument.market
-        market.quoted = True
-        market.bids = [] if quote.bid is None else [Offer(quote.bid, quote.bid_size)]
-        market.asks = [] if quote.ask is None else [Offer(quote.ask, quote.ask_size)]
+        market.put_quotes(
+            [] if quote.bid is None else [Offer(quote.bid, quote.bid_size)],
+            [] if quote.ask is None else [Offer(quote.ask, quote.ask_size)],
+        )
         if quote.last is not None:
             market.last = quote.last
         self._feel(instrument)
 
     def book(self, instrument: Instrument, book: Orderbook) -> None:
         """Take a new book: each level is on offer once."""
-        market = instrument.market
-        market.quoted = True
-        market.bids = [Offer(level.price, level.size) for level in book.bids]
-        market.asks = [Offer(level.price, level.size) for level in book.asks]
+        instrument.market.put_quotes(
+            [Offer(level.price, level.size) for level in book.bids],
+            [Offer(level.price, level.size) for level in book.asks],
+        )
         self._feel(instrument)
 
     def trade(self, instrument: Instrument, trade: Trade) -> None:

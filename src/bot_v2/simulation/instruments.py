@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -22,6 +22,9 @@ PLACES: Final = 12
 
 STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 """Orders that wait for a trigger first."""
+
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of the prices of a product that was halted before it had any."""
 
 ANY_PRICE: Final = Decimal(0)
 
@@ -128,14 +131,14 @@ class Instrument:
             return self.limits(record.side), record.price
         return self.waiting(record.side), ANY_PRICE
 
-    def mark_record(self, now: datetime) -> MarkRecord:
+    def mark_record(self) -> MarkRecord:
         """Return the latest prices, to be stored."""
         market = self.market
         return MarkRecord(
             symbol=self.symbol,
-            timestamp=market.timestamp or now,
-            bid=market.bids[0].price if market.quoted and market.bids else None,
-            ask=market.asks[0].price if market.quoted and market.asks else None,
+            timestamp=market.timestamp or NEVER,
+            bid=market.bid,
+            ask=market.ask,
             last=market.last,
             halted=market.halted,
         )

@@ -366,7 +366,7 @@ class Matcher:
 def trigger_price(instrument: Instrument, side: OrderSide) -> Decimal | None:
     """Return the price that triggers stops of a side: the latest trade, else what it would take."""
     market = instrument.market
-    return market.last if market.last is not None else market.price_for(side)
+    return market.last if market.last is not None else market.heard_for(side)
 
 
 def _reaches(side: OrderSide, price: Decimal | None, stop: Decimal) -> bool:

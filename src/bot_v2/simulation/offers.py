@@ -38,6 +38,10 @@ class Market:
     """What is sought, highest price first."""
     asks: list[Offer] = attrs.field(factory=list)
     """What is offered, lowest price first."""
+    bid: Decimal | None = None
+    """The best bid as last heard, taken since or not. None: none heard of."""
+    ask: Decimal | None = None
+    """The best ask as last heard, taken since or not. None: none heard of."""
     last: Decimal | None = None
     """The latest trade's price. None: none heard of."""
     quoted: bool = False
@@ -54,19 +58,33 @@ class Market:
             offers.pop(0)
         return offers
 
+    def heard_for(self, side: OrderSide) -> Decimal | None:
+        """Return the best price as last heard that an order of that side would take."""
+        return self.ask if side is OrderSide.BUY else self.bid
+
     def price_for(self, side: OrderSide) -> Decimal | None:
         """Return what an order of that side would pay or get now. None: nobody knows."""
         offers = self.side_for(side)
-        return offers[0].price if offers else self.last
+        if offers:
+            return offers[0].price
+        heard = self.heard_for(side)
+        return heard if heard is not None else self.last
 
     def mark(self) -> Decimal | None:
         """Return the price that things are valued at: the latest trade, else the mid."""
         if self.last is not None:
             return self.last
-        bid, ask = self.price_for(OrderSide.SELL), self.price_for(OrderSide.BUY)
+        bid, ask = self.bid, self.ask
         if bid is None or ask is None:
             return bid if ask is None else ask
         return EXACT.multiply(EXACT.add(bid, ask), Decimal("0.5"))
+
+    def put_quotes(self, bids: list[Offer], asks: list[Offer]) -> None:
+        """Let new quotes stand instead of all that stood before."""
+        self.quoted = True
+        self.bids, self.asks = bids, asks
+        self.bid = bids[0].price if bids else None
+        self.ask = asks[0].price if asks else None
 
     def put_one(self, offer: Offer) -> None:
         """Let one offer stand on both sides: whoever takes it leaves less to the other side."""

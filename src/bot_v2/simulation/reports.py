@@ -150,7 +150,7 @@ class Reports:
         """
         market = instrument.market
         price = market.last
-        if price is None and market.bids and market.asks:
+        if price is None and market.bid is not None and market.ask is not None:
             price = market.mark()
         if price is None:
             raise _no_data("price", instrument)

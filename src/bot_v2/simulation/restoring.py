@@ -6,9 +6,9 @@ import attrs
 
 from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.simulation.desk import Desk, is_live
+from bot_v2.simulation.instruments import NEVER
 from bot_v2.simulation.journal import EngineState
 from bot_v2.simulation.ledger import Ledger, LedgerError
-from bot_v2.simulation.offers import Offer
 from bot_v2.simulation.records import ZERO, MarkRecord, OrderRecord
 from bot_v2.simulation.timetable import Timetable
 
@@ -23,7 +23,7 @@ def state_of(desk: Desk) -> EngineState:
         entries=list(accounting.ledger.entries()),
         balances=accounting.ledger.balances(),
         positions=[attrs.evolve(record) for record in accounting.positions.values()],
-        marks=[instrument.mark_record(desk.now) for instrument in heard],
+        marks=[instrument.mark_record() for instrument in heard],
         counters=attrs.evolve(desk.counters),
     )
 
@@ -83,8 +83,8 @@ def _restore_mark(desk: Desk, mark: MarkRecord) -> None:
     if instrument is None:
         return  # a product that was only looked at, and is not listed any more
     market = instrument.market
-    market.last, market.halted, market.timestamp = mark.last, mark.halted, mark.timestamp
-    market.quoted = mark.bid is not None or mark.ask is not None
+    market.last, market.halted = mark.last, mark.halted
+    market.timestamp = None if mark.timestamp == NEVER else mark.timestamp
     # Prices are known again; what was on offer is not, so nothing can be taken of it.
-    market.bids = [] if mark.bid is None else [Offer(mark.bid, ZERO)]
-    market.asks = [] if mark.ask is None else [Offer(mark.ask, ZERO)]
+    market.bid, market.ask = mark.bid, mark.ask
+    market.quoted = mark.bid is not None or mark.ask is not None

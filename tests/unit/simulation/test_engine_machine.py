@@ -343,10 +343,11 @@ class EngineMachine(RuleBasedStateMachine):
         """Cancel everything: nothing is set aside any more."""
         if not hasattr(self, "engine"):
             return
-        for order in self.engine.list_orders():
-            self.engine.cancel(order.order_id)
-        self.clock.advance(1)
-        self.engine.on_time()
+        while live := [one for one in self.engine.list_orders() if one.status in api.LIVE_STATUSES]:
+            for order in live:  # what fills before its cancel arrives brings exits to life
+                self.engine.cancel(order.order_id)
+            self.clock.advance(1)
+            self.engine.on_time()
         assert all(balance.hold == 0 for balance in self.engine.list_balances())
         self.engine.verify()
 
