@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -47,7 +48,12 @@ def market_orders(settings: PaperSettings) -> float:
     return ORDERS / seconds
 
 
-def bare_commits(path: Path, durability: Durability) -> float:
+def orders_to_file(durability: Durability, path: Path) -> float:
+    """Place market orders in an account file; return how many per second."""
+    return market_orders(PaperSettings(account_file=path, durability=durability))
+
+
+def bare_commits(durability: Durability, path: Path) -> float:
     """Commit one row per transaction, and do nothing else; return how many per second."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -78,14 +84,8 @@ def main() -> int:
     """Print the table; 1 when a bound is broken."""
     rows = {"in memory": best(lambda _: market_orders(PaperSettings()))}
     for durability in Durability:
-        rows[f"file, {durability}"] = best(
-            lambda path, durability=durability: market_orders(
-                PaperSettings(account_file=path, durability=durability)
-            )
-        )
-        rows[f"bare SQLite, {durability}"] = best(
-            lambda path, durability=durability: bare_commits(path, durability)
-        )
+        rows[f"file, {durability}"] = best(partial(orders_to_file, durability))
+        rows[f"bare SQLite, {durability}"] = best(partial(bare_commits, durability))
     print(
         f"{ORDERS} market orders, each placed, filled and committed; one thread, best of {RUNS}, "
         f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
 
 from bot_v2.features.brokerages.core.products import MarketType, Product
 from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
@@ -62,12 +63,12 @@ class Bench:
         calendar: TradingCalendar | None = None,
     ) -> None:
         self.clock = ManualClock(START)
-        self.ids = (f"id{number}" for number in range(1_000_000))
+        numbers = count()
         self.broker = PaperBrokerage(
             settings,
             feed=StillFeed(),
             clock=self.clock,
-            ids=lambda: next(self.ids),
+            ids=lambda: f"id{next(numbers)}",
             fees=fees,
             calendar=calendar,
         )

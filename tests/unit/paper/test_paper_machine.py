@@ -46,7 +46,7 @@ from bot_v2.simulation.clock import ManualClock
 from bot_v2.simulation.fees import MakerTakerFees, PerUnitFees
 from tests.unit.paper.still_feed import COIN, SHARE, START, StillFeed
 
-INITIAL = Decimal(10_000)
+INITIAL = Decimal(50_000)
 ZERO = Decimal(0)
 SYMBOLS = (COIN.symbol, SHARE.symbol)
 ASSETS = {COIN.symbol: "BTC", SHARE.symbol: SHARE.symbol}
@@ -60,7 +60,7 @@ waiting_times = st.sampled_from([TimeInForce.GTC, TimeInForce.DAY, TimeInForce.G
 times = st.sampled_from([None, *TimeInForce]).filter(
     lambda time: time not in (TimeInForce.OPG, TimeInForce.CLS, TimeInForce.OTHER)
 )
-effects = st.sampled_from([None, PositionEffect.OPEN, PositionEffect.CLOSE])
+effects = st.sampled_from([None, PositionEffect.OPEN, None, PositionEffect.CLOSE])
 fee_models = st.sampled_from(
     [
         None,
@@ -98,16 +98,20 @@ class PaperMachine(RuleBasedStateMachine):
             durability=Durability.PROCESS,
             latency_s=latency_s,
         )
-        self.make = lambda: PaperBrokerage(
-            settings, feed=StillFeed(), clock=self.clock, ids=self.next_id, fees=fees
-        )
+        self.settings, self.fees = settings, fees
         self.connect()
         for symbol in SYMBOLS:
             self.venue.set_market(symbol, Decimal(100), Decimal(101), Decimal(50))
 
     def connect(self) -> None:
         """Open the file."""
-        self.broker = self.make()
+        self.broker = PaperBrokerage(
+            self.settings,
+            feed=StillFeed(),
+            clock=self.clock,
+            ids=self.next_id,
+            fees=self.fees,
+        )
         self.opened.append(self.broker)
         self.venue = PaperVenue(self.broker)
         # Stale reads are another test's; here every step would pay for them.

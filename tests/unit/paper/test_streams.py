@@ -132,12 +132,12 @@ def test_a_subscription_hears_what_it_wants_while_it_is_entered() -> None:
     with subscribe(broadcaster) as events:
         for number in (1, 2, 3, 4):
             broadcaster.publish(number)
-        assert broadcaster.has_readers
+        counts = [broadcaster.has_readers]
         assert [next(events), next(events)] == [2, 4]
         broadcaster.publish(6)
     broadcaster.publish(8)
-    assert not broadcaster.has_readers
     assert list(events) == []
+    assert [*counts, broadcaster.has_readers] == [True, False]
 
 
 def test_each_subscriber_gets_every_event() -> None:

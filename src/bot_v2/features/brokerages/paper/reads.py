@@ -53,7 +53,7 @@ class PaperReads:
         Raises:
             InvalidFieldError: the asset is no name of one.
         """
-        if not isinstance(asset, str) or not asset:
+        if type(asset) is not str or not asset:
             raise InvalidFieldError("asset", asset, "the code of an asset, such as USD")
         return self.session.read("get_balance", lambda engine: engine.get_balance(asset))
 

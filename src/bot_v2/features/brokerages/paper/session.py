@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
@@ -25,6 +25,9 @@ from bot_v2.features.brokerages.paper.link import LinkError, PaperLink
 from bot_v2.features.brokerages.paper.streams import Broadcaster, EventStream, Subscription
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.faults import Fault
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _T = TypeVar("_T")
 _E = TypeVar("_E")
@@ -120,7 +123,13 @@ class PaperSession:
             latency_s=None if message else time.perf_counter() - started,
         )
 
-    def read(self, operation: str, action: Callable[[MatchingEngine], _T], **context: str) -> _T:
+    def read(
+        self,
+        operation: str,
+        action: Callable[[MatchingEngine], _T],
+        /,
+        **context: Unpack[ErrorContext],
+    ) -> _T:
         """Ask the exchange something.
 
         Raises:
@@ -145,7 +154,13 @@ class PaperSession:
 
         return self.read(operation, ask, symbol=symbol)
 
-    def write(self, operation: str, action: Callable[[MatchingEngine], _T], **context: str) -> _T:
+    def write(
+        self,
+        operation: str,
+        action: Callable[[MatchingEngine], _T],
+        /,
+        **context: Unpack[ErrorContext],
+    ) -> _T:
         """Have the exchange do something, once.
 
         Raises:
@@ -233,11 +248,15 @@ class PaperSession:
         operation: str,
         is_write: bool,
         action: Callable[[MatchingEngine], _T],
-        context: Mapping[str, str],
+        context: ErrorContext,
         timeout_s: float | None = None,
     ) -> _T:
-        facts = ErrorContext(broker=NAME, operation=operation, account_id=self.account_id)
-        facts.update(context)
+        facts: ErrorContext = {
+            **context,
+            "broker": NAME,
+            "operation": operation,
+            "account_id": self.account_id,
+        }
         try:
             return self.link.call(operation, is_write, action, timeout_s)
         except LinkError as failure:
