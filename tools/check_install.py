@@ -42,6 +42,10 @@ assert broker.connect() is True
 assert broker.get_account_id()
 broker.disconnect()
 """,
+    "have a transport": """
+from bot_v2.features.brokerages.http.transport import HttpTransport
+HttpTransport().close()
+""",
 }
 
 # What each extra is for, as a program that works with it. When the extra is not there, the programs
@@ -57,8 +61,14 @@ sys.exit(main())
     "metrics": "import prometheus_client",
     "sessions": "import exchange_calendars",
     "parquet": "import pyarrow.parquet",
+    "redis": """
+from bot_v2.features.brokerages.http.quotas import Quota, Quotas
+Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/0")
+""",
+    "venues": "import cryptography, starlette, uvicorn, websockets",
+    "coinbase": "from coinbase.rest import RESTClient",
 }
-NAMED_WHEN_MISSING = ("cli",)
+NAMED_WHEN_MISSING = ("cli", "redis")
 
 # Parts of ours that are entered through a door which names the extra (the command `bot-v2`), or
 # that only their own extra's program loads (pytest): behind it they import plainly.

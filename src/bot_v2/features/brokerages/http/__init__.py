@@ -1,0 +1,5 @@
+"""HTTP to brokers: pooled, bounded in time, and clear about whether a write left.
+
+`transport` sends; `requests_session` is the same transport in the shape that vendor SDKs expect.
+A write leaves at most once, whatever happens; reads are repeated within a budget.
+"""
