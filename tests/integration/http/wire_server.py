@@ -161,7 +161,7 @@ class WireServer:
             with self._lock:
                 self._open.append(connection)
             self._converse(connection, number)
-        except OSError:
+        except (OSError, ValueError):
             pass
         finally:
             connection.close()
@@ -171,8 +171,8 @@ class WireServer:
             while (line := source.readline()) not in (b"", b"\r\n"):
                 method, target, _ = line.decode("latin-1").split(" ", 2)
                 headers: dict[str, str] = {}
-                while (line := source.readline().decode("latin-1").strip()) != "":
-                    name, _, value = line.partition(":")
+                while (text := source.readline().decode("latin-1").strip()) != "":
+                    name, _, value = text.partition(":")
                     headers[name.lower()] = value.strip()
                 body = source.read(int(headers.get("content-length", "0")))
                 received = Received(

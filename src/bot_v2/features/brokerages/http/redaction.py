@@ -28,6 +28,7 @@ SECRET_WORDS: Final = (
     "cookie",
     "credential",
     "jwt",
+    "key",
     "mpin",
     "nonce",
     "otp",

@@ -147,23 +147,19 @@ class RequestsSession:
         sent = {name: value for name, value in merged.items() if value is not None}
         if content_type and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = content_type
-        query = _encoded(params)
-        if query:
-            url = f"{url}{'&' if '?' in url else '?'}{query}"
         seconds = _seconds(timeout)
-        reply, call = self._send(method, url, sent, body, seconds or self._timeout_s)
-        if self._on_reply is not None:
-            self._on_reply(reply, call)
+        reply = self._send(method, url, _encoded(params), sent, body, seconds or self._timeout_s)
         return SessionResponse(reply, self._decode_json, self._status_error)
 
     def _send(
         self,
         method: str,
         url: str,
+        query: str,
         headers: Mapping[str, str],
         body: bytes | None,
         timeout_s: float | None,
-    ) -> tuple[Reply, Call]:
+    ) -> Reply:
         scope = _SCOPE.get()
         # Another session's call within this thread is none of ours.
         if scope is None or scope.owner is not self:
@@ -176,16 +172,28 @@ class RequestsSession:
                 "was sent",
                 **scope.call.context(),
             )
+        follows_write = scope.has_written
+        scope.has_written |= is_write
         try:
-            scope.has_written |= is_write
-            reply = self._transport.send(
-                call, method, url, headers=headers, body=body, timeout_s=timeout_s
-            )
+            try:
+                reply = self._transport.send(
+                    call, method, url, query=query, headers=headers, body=body, timeout_s=timeout_s
+                )
+            except BrokerageError as error:
+                if is_write and error.outcome is Outcome.NOT_SENT:
+                    scope.has_written = False
+                raise
+            if self._on_reply is not None:
+                self._on_reply(reply, call)
         except BrokerageError as error:
-            if error.outcome is Outcome.NOT_SENT and is_write:
-                scope.has_written = False
+            if follows_write:
+                # It is the write's caller who hears of it, and the write has left.
+                raise OrderOutcomeUnknownError(
+                    f"{call.broker}: a read after the write failed: {error.message}",
+                    **scope.call.context(),
+                ) from error
             raise
-        return reply, call
+        return reply
 
     def get(self, url: str, params: Any = None, **options: Any) -> SessionResponse:
         """Send a GET; as `request`."""
@@ -235,10 +243,7 @@ def _call_of(scope: _Scope, method: str) -> Call:
     call = scope.call
     if call.is_write is not True or method not in SAFE_METHODS:
         return call
-    if scope.has_written:
-        # Not sent again when it fails, and its failure says nothing of the write.
-        return attrs.evolve(call, is_write=True)
-    return attrs.evolve(call, is_write=False, before_write=True)
+    return attrs.evolve(call, is_write=False, before_write=not scope.has_written)
 
 
 def _body(method: str, data: Any, json_data: Any) -> tuple[bytes | None, str | None]:

@@ -34,8 +34,8 @@ from bot_v2.features.brokerages.http.settings import HttpSettings
 from bot_v2.features.brokerages.http.tls import require_verifying, shared_tls_context
 from bot_v2.shared.types import Clock
 
-Query: TypeAlias = Mapping[str, str | Sequence[str]]
-"""The fields of a query; a sequence repeats its field."""
+Query: TypeAlias = Mapping[str, str | Sequence[str]] | str
+"""The fields of a query, where a sequence repeats its field; or all of it, encoded."""
 
 TOO_MANY: Final = 429
 """The status of a request that is refused because there were too many."""
@@ -168,8 +168,10 @@ class HttpTransport:
         body: bytes | None,
     ) -> Request:
         _require_address(url, call)
+        url = url.partition("#")[0]
         if query:
-            url = f"{url}{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
+            encoded = query if isinstance(query, str) else urlencode(query, doseq=True)
+            url = f"{url}{'&' if '?' in url else '?'}{encoded}"
         if not url.isascii() or " " in url:
             url = quote(url, safe=_AS_IT_IS)
         sent = dict(headers or {})
@@ -271,7 +273,8 @@ def _require_address(url: str, call: Call) -> None:
         parts = urlsplit(url)
         # Reading the port checks it.
         known = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
-        fits = known and "@" not in parts.netloc
+        # What parses the address drops line breaks and tabs without a word.
+        fits = known and "@" not in parts.netloc and url.isprintable()
     except ValueError:
         fits = False
     if not fits:
