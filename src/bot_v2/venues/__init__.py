@@ -1,0 +1,1 @@
+"""Simulated brokers that speak a real broker's wire on this machine, for anyone's client."""

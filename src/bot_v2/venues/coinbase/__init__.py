@@ -1,0 +1,1 @@
+"""Coinbase on this machine: Advanced Trade, and the older Exchange API, each as a venue."""

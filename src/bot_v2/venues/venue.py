@@ -1,0 +1,274 @@
+"""A simulated broker on 127.0.0.1, and the handle by which a test makes it misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from types import TracebackType
+from typing import Final, Self
+
+from starlette.routing import BaseRoute
+
+from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
+from bot_v2.simulation.engine import MatchingEngine
+from bot_v2.simulation.faults import Fault
+from bot_v2.simulation.received import ReceivedOrder
+from bot_v2.venues.admin import admin_app
+from bot_v2.venues.dispatch import Dispatcher
+from bot_v2.venues.faults import FaultPlan
+from bot_v2.venues.http_app import build_app
+from bot_v2.venues.market import MovingMarket
+from bot_v2.venues.request_log import LoggedRequest, RequestLog
+from bot_v2.venues.requests import Endpoint
+from bot_v2.venues.server import HOST, Listener, VenueServer
+from bot_v2.venues.state import VenueState
+
+FAULTS: Final = frozenset(Fault)
+
+
+class Venue:
+    """A venue, from `start` to `close`; also a context manager. It fits VenueControl.
+
+    Args:
+        state: its accounts and its market.
+        plan: what is to go wrong.
+        seed: what its market is drawn from.
+    """
+
+    def __init__(self, state: VenueState, plan: FaultPlan, seed: int) -> None:
+        """Prepare; nothing listens yet."""
+        self.state = state
+        """The accounts and the market."""
+        self._plan = plan
+        self._seed = seed
+        self._log = RequestLog()
+        self._dispatcher = Dispatcher(state, plan, self._log)
+        self._server = VenueServer()
+        self._listener: Listener | None = None
+        self._admin: Listener | None = None
+        self._is_listening = False
+        self._market: MovingMarket | None = None
+
+    # What a broker's venue says of itself
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Return what can be asked; the first that fits decides."""
+        return ()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return further routes, such as those of streams."""
+        return ()
+
+    def native_symbols(self) -> Mapping[str, str]:
+        """Return the canonical symbol of each native one."""
+        return {}
+
+    def engine_order(self, order_id: str, price: Decimal) -> str:  # noqa: ARG002 - see below
+        """Return the engine's id of the order, or part of one, that trades at a price.
+
+        A venue whose orders are made of several of the engine's says which is meant.
+        """
+        return order_id
+
+    def on_faults_cleared(self) -> None:
+        """Let go of what a fault held back."""
+
+    # Listening
+
+    def start(self, port: int = 0, admin_port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        """Listen, and offer the controls on a port of their own; 0 is any that is free.
+
+        Args:
+            port: where the broker's wire is spoken.
+            admin_port: where the controls are.
+            tls: serve TLS with this context. None: plain.
+        """
+        self._server.start()
+        if self._listener is None:
+            # The application needs the listener, and the listener the application.
+            connections = _Connections()
+            app = build_app(
+                self.endpoints(), self._dispatcher, self._plan, connections, self.routes()
+            )
+            self._listener = connections.listener = Listener(app, tls)
+            self._admin = Listener(admin_app(self))
+            self._server.run(self._admin.open(admin_port))
+        self._server.run(self._listener.open(port))
+        self._is_listening = True
+
+    def close(self) -> None:
+        """Stop listening, cut every connection and let the market rest."""
+        if self._market is not None:
+            self._market.stop()
+            self._market = None
+        for listener in (self._listener, self._admin):
+            if listener is not None:
+                self._server.run(listener.close())
+        self._listener = self._admin = None
+        self._is_listening = False
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop listening."""
+        self.close()
+
+    @property
+    def port(self) -> int:
+        """Where the broker's wire is spoken; 0 before `start`."""
+        return 0 if self._listener is None else self._listener.port
+
+    @property
+    def authority(self) -> str:
+        """Host and port."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        secure = self._listener is not None and self._listener.is_secure
+        return f"{'https' if secure else 'http'}://{self.authority}"
+
+    @property
+    def stream_url(self) -> str:
+        """Where its streams are."""
+        secure = self._listener is not None and self._listener.is_secure
+        return f"{'wss' if secure else 'ws'}://{self.authority}"
+
+    @property
+    def admin_url(self) -> str:
+        """Where the controls are."""
+        return f"http://{HOST}:{0 if self._admin is None else self._admin.port}"
+
+    # The controls
+
+    @property
+    def has_wire(self) -> bool:
+        """True: requests cross a socket."""
+        return True
+
+    @property
+    def faults(self) -> frozenset[Fault]:
+        """The faults that it can commit."""
+        return FAULTS
+
+    def inject(self, fault: Fault, operation: str | None = None, times: int = 1) -> None:
+        """Commit a fault in the next `times` calls of an operation; None: of any.
+
+        Raises:
+            InvalidFieldError: `times` is below one.
+        """
+        self._plan.add(fault, operation, times)
+        if fault is Fault.RESET_BEFORE and self._listener is not None and self._is_listening:
+            self._is_listening = False
+            self._server.run(self._listener.close())
+
+    def clear_faults(self) -> None:
+        """Behave again: faults that are still to come are forgotten, lasting ones end."""
+        self._plan.clear()
+        self._dispatcher.renew_session()
+        if self._listener is not None and not self._is_listening:
+            self._server.run(self._listener.open(0))
+            self._is_listening = True
+        self.on_faults_cleared()
+
+    def planned_faults(self) -> dict[str, object]:
+        """Return what is still to go wrong, as JSON can hold it."""
+        return self._plan.as_data()
+
+    def orders_received(self) -> list[ReceivedOrder]:
+        """Return the placements that took effect, oldest first."""
+        with self.state.lock:
+            return list(self.state.received)
+
+    def requests_received(self, operation: str) -> int:
+        """Return how many requests of an operation arrived, with or without effect."""
+        return self._plan.received(operation)
+
+    def request_log(self) -> list[LoggedRequest]:
+        """Return the newest requests, oldest first."""
+        return self._log.entries()
+
+    def set_market(self, symbol: str, bid: Decimal, ask: Decimal, size: Decimal) -> None:
+        """Put `size` on offer at the bid and at the ask; resting orders that cross are filled.
+
+        Raises:
+            InvalidFieldError: the bid is above the ask.
+            InvalidSymbolError: there is no such product.
+        """
+        self.state.set_book(self._canonical(symbol), bid, ask, size)
+
+    def fill(self, order_id: str, quantity: Decimal, price: Decimal) -> None:
+        """Fill part of a resting order now, whatever the market says."""
+        part, engine = self._find(order_id, price)
+        self.state.step(lambda: engine.fill(part, quantity, price))
+
+    def late_fill(self, order_id: str, quantity: Decimal, price: Decimal) -> None:
+        """Report a fill of an order that has ended: it happened before its end."""
+        part, engine = self._find(order_id, price)
+        self.state.step(lambda: engine.late_fill(part, quantity, price))
+
+    def advance(self, seconds: float) -> None:
+        """Move the venue's clock on; orders expire as they would."""
+        self.state.clock.advance(seconds)
+        self.state.step(lambda: None)
+
+    def halt(self, symbol: str) -> None:
+        """Suspend trading in a product."""
+        name = self._canonical(symbol)
+        self.state.step(lambda: self.state.account_of(name).engine.halt(name))
+
+    def resume(self, symbol: str) -> None:
+        """Let a product trade again."""
+        name = self._canonical(symbol)
+        self.state.step(lambda: self.state.account_of(name).engine.resume(name))
+
+    def move_market(self) -> str:
+        """Let a synthetic walk move the market from now on; return what it is.
+
+        Raises:
+            InvalidFieldError: it moves already.
+        """
+        if self._market is not None:
+            raise InvalidFieldError("move_market", "twice", "once: the market moves already")
+        with self.state.lock:
+            products = self.state.products()
+            prices = {one.symbol: self.state.tape.last(one.symbol).price for one in products}
+        self._market = MovingMarket(self.state, products, prices, self._seed)
+        self._market.start()
+        return self._market.description
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Have something done in the loop of the sockets."""
+        self._server.call(action)
+
+    def _canonical(self, symbol: str) -> str:
+        return self.native_symbols().get(symbol, symbol)
+
+    def _find(self, order_id: str, price: Decimal) -> tuple[str, MatchingEngine]:
+        with self.state.lock:
+            part = self.engine_order(order_id, price)
+            account = self.state.holder_of(part)
+            if account is None:
+                raise OrderNotFoundError(f"there is no order {order_id}", order_id=order_id)
+            return part, account.engine
+
+
+class _Connections:
+    """The connections of a listener that is made after the application that needs them."""
+
+    listener: Listener | None = None
+
+    def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
+        return None if self.listener is None else self.listener.transport_of(client)
