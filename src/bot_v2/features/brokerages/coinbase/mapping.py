@@ -73,11 +73,10 @@ class Names(Protocol):
 # The account.
 
 
-def balances_from_native(accounts: Iterable[wire.Account]) -> list[Balance]:
-    """Return what the account holds, by asset and wallet: a currency may have several accounts."""
+def balances_by_wallet(balances: Iterable[Balance]) -> list[Balance]:
+    """Return one balance for each asset and wallet: a currency may have several accounts."""
     found: dict[tuple[str, str], Balance] = {}
-    for native in accounts:
-        balance = balance_from_native(native)
+    for balance in balances:
         key = (balance.asset, balance.wallet)
         found[key] = _sum_of(found[key], balance) if key in found else balance
     return list(found.values())
@@ -245,6 +244,14 @@ def quote_from_native(native: wire.ProductBook, names: Names, now: datetime) -> 
         ask_size=ask.size if ask else None,
         last=positive_or_none(native.last),
     )
+
+
+def prices_from_native(
+    native: wire.MarketTrades,
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Return the latest trade's price, the best bid and the best ask; None where there is none."""
+    last = next((positive_or_none(trade.price) for trade in native.trades), None)
+    return last, positive_or_none(native.best_bid), positive_or_none(native.best_ask)
 
 
 def trade_from_native(native: wire.MarketTrade, names: Names) -> Trade:
