@@ -43,6 +43,7 @@ class Listener:
             ws_ping_interval=None,
             ws_per_message_deflate=False,
             lifespan="off",
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             timeout_keep_alive=75,

@@ -46,7 +46,7 @@ class Venue:
         self._log = RequestLog()
         self._dispatcher = Dispatcher(state, plan, self._log)
         self._server = VenueServer()
-        self._listener: Listener | None = None
+        self._wires: list[Listener] = []
         self._admin: Listener | None = None
         self._is_listening = False
         self._market: MovingMarket | None = None
@@ -77,25 +77,38 @@ class Venue:
 
     # Listening
 
-    def start(self, port: int = 0, admin_port: int = 0, tls: ssl.SSLContext | None = None) -> None:
-        """Listen, and offer the controls on a port of their own; 0 is any that is free.
+    def start(
+        self,
+        port: int = 0,
+        admin_port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        tls_port: int = 0,
+    ) -> None:
+        """Listen, and offer the controls on a port of their own; 0 is any port that is free.
 
         Args:
-            port: where the broker's wire is spoken.
+            port: where the broker's wire is spoken, without TLS.
             admin_port: where the controls are.
-            tls: serve TLS with this context. None: plain.
+            tls: speak the wire with this context, too, for clients that speak nothing but TLS.
+            tls_port: where that is.
         """
+        if self._wires:
+            raise InvalidFieldError("start", "twice", "once, until it is closed")
         self._server.start()
-        if self._listener is None:
-            # The application needs the listener, and the listener the application.
-            connections = _Connections()
-            app = build_app(
-                self.endpoints(), self._dispatcher, self._plan, connections, self.routes()
-            )
-            self._listener = connections.listener = Listener(app, tls)
-            self._admin = Listener(admin_app(self))
+        app = build_app(self.endpoints(), self._dispatcher, self._plan, self, self.routes())
+        self._wires = [Listener(app)]
+        ports = [port]
+        if tls is not None:
+            self._wires.append(Listener(app, tls))
+            ports.append(tls_port)
+        self._admin = Listener(admin_app(self))
+        try:
             self._server.run(self._admin.open(admin_port))
-        self._server.run(self._listener.open(port))
+            for wire, wanted in zip(self._wires, ports, strict=True):
+                self._server.run(wire.open(wanted))
+        except OSError:
+            self.close()
+            raise
         self._is_listening = True
 
     def close(self) -> None:
@@ -103,12 +116,17 @@ class Venue:
         if self._market is not None:
             self._market.stop()
             self._market = None
-        for listener in (self._listener, self._admin):
+        for listener in (*self._wires, self._admin):
             if listener is not None:
                 self._server.run(listener.close())
-        self._listener = self._admin = None
+        self._wires, self._admin = [], None
         self._is_listening = False
         self._server.stop()
+
+    def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
+        """Return the connection from an address. None: it is gone."""
+        found = (wire.transport_of(client) for wire in self._wires)
+        return next((one for one in found if one is not None), None)
 
     def __enter__(self) -> Self:
         """Listen."""
@@ -126,25 +144,29 @@ class Venue:
 
     @property
     def port(self) -> int:
-        """Where the broker's wire is spoken; 0 before `start`."""
-        return 0 if self._listener is None else self._listener.port
-
-    @property
-    def authority(self) -> str:
-        """Host and port."""
-        return f"{HOST}:{self.port}"
+        """Where the broker's wire is spoken, without TLS; 0 while it does not listen."""
+        return self._wires[0].port if self._wires else 0
 
     @property
     def url(self) -> str:
-        """Where it listens."""
-        secure = self._listener is not None and self._listener.is_secure
-        return f"{'https' if secure else 'http'}://{self.authority}"
+        """Where it listens, without TLS."""
+        return f"http://{HOST}:{self.port}"
 
     @property
     def stream_url(self) -> str:
-        """Where its streams are."""
-        secure = self._listener is not None and self._listener.is_secure
-        return f"{'wss' if secure else 'ws'}://{self.authority}"
+        """Where its streams are, without TLS."""
+        return f"ws://{HOST}:{self.port}"
+
+    @property
+    def secure_authority(self) -> str:
+        """The host and port where it speaks TLS.
+
+        Raises:
+            InvalidFieldError: it was started without.
+        """
+        if len(self._wires) < 2:
+            raise InvalidFieldError("tls", None, "a context, given to start")
+        return f"{HOST}:{self._wires[1].port}"
 
     @property
     def admin_url(self) -> str:
@@ -170,16 +192,18 @@ class Venue:
             InvalidFieldError: `times` is below one.
         """
         self._plan.add(fault, operation, times)
-        if fault is Fault.RESET_BEFORE and self._listener is not None and self._is_listening:
+        if fault is Fault.RESET_BEFORE and self._is_listening:
             self._is_listening = False
-            self._server.run(self._listener.close())
+            for wire in self._wires:
+                self._server.run(wire.close())
 
     def clear_faults(self) -> None:
         """Behave again: faults that are still to come are forgotten, lasting ones end."""
         self._plan.clear()
         self._dispatcher.renew_session()
-        if self._listener is not None and not self._is_listening:
-            self._server.run(self._listener.open(0))
+        if self._wires and not self._is_listening:
+            for wire in self._wires:
+                self._server.run(wire.open(0))
             self._is_listening = True
         self.on_faults_cleared()
 
@@ -264,11 +288,3 @@ class Venue:
                 raise OrderNotFoundError(f"there is no order {order_id}", order_id=order_id)
             return part, account.engine
 
-
-class _Connections:
-    """The connections of a listener that is made after the application that needs them."""
-
-    listener: Listener | None = None
-
-    def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
-        return None if self.listener is None else self.listener.transport_of(client)
