@@ -6,11 +6,23 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from limits.storage import storage_from_string
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, MissingDependencyError
 from bot_v2.features.brokerages.http.quotas import Quota, QuotaExhaustedError, Quotas
+
+
+def load_scripts(url: str) -> None:
+    """Have the server know the scripts of `limits`: it closes a connection that asks for others."""
+    import redis
+
+    storage: Any = storage_from_string(url)
+    with redis.Redis.from_url(url) as client:
+        for script in (storage.lua_moving_window, storage.lua_acquire_moving_window):
+            client.script_load(script.script)
 
 
 @pytest.fixture
@@ -22,7 +34,9 @@ def redis_url() -> Iterator[str]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+    url = f"redis://127.0.0.1:{server.server_address[1]}/0"
+    load_scripts(url)
+    yield url
     server.shutdown()
     server.server_close()
     thread.join()

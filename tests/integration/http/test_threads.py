@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,16 +12,12 @@ from bot_v2.features.brokerages.http.quotas import Quota, Quotas
 from bot_v2.features.brokerages.http.transport import HttpTransport
 from tests.integration.http.calls import READ, WRITE
 from tests.integration.http.conftest import QUICK
-from tests.integration.http.wire_server import Answer, Received, WireServer, raw, reply, reset
+from tests.integration.http.wire_server import Received, WireServer, reply, reset
 
 
-def echo(connection: object, received: Received) -> bool:
+def echo(connection: socket.socket, received: Received) -> bool:
     """Answer a request with its own body."""
-    body = received.body
-    answer: Answer = raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), keep=True)
-    answer(connection, received)  # type: ignore[arg-type]  # a socket, as the server gives it
-    connection.sendall(body)  # type: ignore[attr-defined]  # the same
-    return True
+    return reply(received.body)(connection, received)
 
 
 def test_each_thread_gets_its_own_reply() -> None:

@@ -24,6 +24,8 @@ SECRET_WORDS: Final = (
     "api-key",
     "api_key",
     "auth",
+    "authent",
+    "authoriz",
     "code",
     "cookie",
     "credential",
