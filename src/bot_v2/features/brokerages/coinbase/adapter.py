@@ -23,6 +23,7 @@ from bot_v2.features.brokerages.coinbase.errors import (
 from bot_v2.features.brokerages.coinbase.market import API
 from bot_v2.features.brokerages.coinbase.reads import AdvancedReads
 from bot_v2.features.brokerages.core.account_summary import AccountRef
+from bot_v2.features.brokerages.core.brokerage import IBrokerage
 from bot_v2.features.brokerages.core.capabilities import Capability
 from bot_v2.features.brokerages.core.declarations import CloseGuard, OrderHistory, Retention
 from bot_v2.features.brokerages.core.errors import (
@@ -46,6 +47,7 @@ from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.order_terms import OrderType, TimeInForce
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
+from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.features.brokerages.http.calls import Call, Reply
 
 
@@ -94,7 +96,7 @@ class CoinbaseBrokerage(AdvancedReads):
         listed = self._portfolios(call)
         return [mapping.account_from_native(one) for one in listed if one.uuid == bound]
 
-    def for_account(self, account_id: str) -> CoinbaseBrokerage:
+    def for_account(self, account_id: str) -> IBrokerage:
         """Return another brokerage of the bound portfolio; any other needs a key of its own."""
         call = self._call("for_account")
         if account_id != self._session.account_id(call.operation):
@@ -243,6 +245,8 @@ class CoinbaseBrokerage(AdvancedReads):
                 "only a LIMIT order that works until cancelled can be changed", **context
             )
         product, _ = self._find(call, order.symbol)
+        if product.market_type is not MarketType.SPOT:
+            raise UnsupportedOperationError("Coinbase changes no orders of contracts", **context)
         asked = OrderRequest(
             symbol=order.symbol,
             side=order.side,

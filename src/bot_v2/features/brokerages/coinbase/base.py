@@ -127,6 +127,7 @@ class CoinbaseBase(ABC):
         started = time.perf_counter()
         problem = latency_s = None
         try:
+            self._session.opened("check_health")
             self._ping(self._call("check_health"))
             latency_s = time.perf_counter() - started
         except BrokerageError as error:
