@@ -75,6 +75,7 @@ NAMED_WHEN_MISSING = ("cli", "redis")
 BEHIND_A_DOOR = {
     "bot_v2.cli": {"typer", "rich"},
     "bot_v2.testing": {"pytest", "_pytest", "hypothesis", "vcr"},
+    "bot_v2.venues": {"starlette", "uvicorn", "websockets", "cryptography"},
 }
 
 # Imports every module of ours and prints, for each one that cannot be, its error and what it lacks.

@@ -31,19 +31,25 @@ NUMBERS = [
 ]
 
 
+def settings(name: str, value: Any) -> HttpSettings:
+    """The defaults, but for one."""
+    given: dict[str, Any] = {name: value}
+    return HttpSettings(**given)
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", [-1, float("inf"), float("nan"), True])
 def test_a_bound_that_is_none_is_refused(name: str, value: Any) -> None:
     """Every number of the settings bounds something."""
     with pytest.raises(InvalidFieldError, match=name):
-        HttpSettings(**{name: value})
+        settings(name, value)
 
 
 @pytest.mark.parametrize("name", sorted(set(NUMBERS) - {"write_hold_s"}))
 def test_nothing_may_take_no_time_at_all(name: str) -> None:
     """Zero would forbid every request."""
     with pytest.raises(InvalidFieldError, match="more than zero"):
-        HttpSettings(**{name: 0})
+        settings(name, 0)
 
 
 def test_a_write_need_not_be_held_back() -> None:

@@ -54,10 +54,8 @@ class ExchangeObserver(Protocol):
         ...
 
 
-def tell(observer: ExchangeObserver | None, exchange: ExchangeRecord) -> None:
+def tell(observer: ExchangeObserver, exchange: ExchangeRecord) -> None:
     """Tell an observer, which must not be able to hide the outcome of a write."""
-    if observer is None:
-        return
     try:
         observer.exchange_ended(exchange)
     except Exception:

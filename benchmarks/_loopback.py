@@ -1,0 +1,77 @@
+"""A server on the loopback in a process of its own, so that it takes no time from a client.
+
+Run it by `python -m benchmarks._loopback`, with a certificate and its key for TLS: it prints its
+port, answers every POST and GET with the same JSON, and closes the connection after each reply
+whose request asks for that.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BODY = (
+    b'{"success":true,"success_response":{"order_id":"11111-00000-000000","product_id":"BTC-USD",'
+    b'"side":"BUY","client_order_id":"0000-00000-000000"},"order_configuration":{"limit_limit_gtc":'
+    b'{"base_size":"0.001","limit_price":"10000.00","post_only":false}}}'
+)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(BODY)
+LAST_PATH = b" /last "
+"""Whoever asks for this path is not answered again by the same connection."""
+
+
+def serve(connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+    """Answer the requests of one connection."""
+    with suppress(OSError):
+        if tls is not None:
+            connection = tls.wrap_socket(connection, server_side=True)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with connection, connection.makefile("rb") as source:
+            while line := source.readline():
+                length = 0
+                while (header := source.readline()) not in (b"\r\n", b""):
+                    if header.lower().startswith(b"content-length:"):
+                        length = int(header.partition(b":")[2])
+                source.read(length)
+                is_last = LAST_PATH in line
+                close = b"Connection: close\r\n" if is_last else b""
+                connection.sendall(HEAD + close + b"\r\n" + BODY)
+                if is_last:
+                    return
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the process is ended."""
+    tls = None
+    if arguments:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*arguments)
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(listener.getsockname()[1], flush=True)
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=serve, args=(connection, tls), daemon=True).start()
+
+
+@contextmanager
+def loopback_server(*certificate: Path) -> Iterator[str]:
+    """Run a server within a block; its address is returned."""
+    command = [sys.executable, "-m", "benchmarks._loopback", *map(str, certificate)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            port = int(process.stdout.readline())
+            yield f"http{'s' if certificate else ''}://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
