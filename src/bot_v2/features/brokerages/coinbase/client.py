@@ -39,6 +39,12 @@ NOTICEABLE: Final = timedelta(seconds=2)
 
 UNAUTHORIZED: Final = 401
 
+EXPIRED: Final = b"timestamp expired"
+"""What the Exchange API says of a signature by another time; its status is 400."""
+
+EXPIRED_WITHIN: Final = 200
+"""How far into a reply that is looked for, in bytes."""
+
 
 class CoinbaseClient:
     """Sends signed requests. Safe between threads.
@@ -91,7 +97,8 @@ class CoinbaseClient:
             BrokerageError: no reply came; for a write it says whether it left.
         """
         reply = self._send(call, method, path, query, body, timeout_s)
-        if reply.status == UNAUTHORIZED and self._learn_time():
+        is_refused = reply.status == UNAUTHORIZED or EXPIRED in reply.body[:EXPIRED_WITHIN]
+        if is_refused and not reply.is_success and self._learn_time():
             # A refused write is not sent again; the next one will be signed by the right time.
             if call.can_have_effect(method):
                 return reply

@@ -58,6 +58,7 @@ GRPC_CODES: Final = "https://grpc.io/docs/guides/status-codes/"
 _EXCHANGE: Final = "https://docs.cdp.coinbase.com/exchange/rest-api"
 EXCHANGE_ERRORS: Final = f"{_EXCHANGE}/requests"
 EXCHANGE_LIMITS: Final = f"{_EXCHANGE}/rate-limits"
+ALTRADY: Final = "https://support.altrady.com/en/article/common-coinbase-error-messages-18gqfgc/"
 CCXT: Final = "https://github.com/ccxt/ccxt/blob/master/js/src/coinbase.js"
 CCXT_EXCHANGE: Final = "https://github.com/ccxt/ccxt/blob/master/js/src/coinbaseexchange.js"
 
@@ -266,6 +267,8 @@ _EXCHANGES: Final[tuple[tuple[str, type[BrokerageError], Outcome | None, str], .
     ("PRICE TOO PRECISE", InvalidRequestError, _REJECTED, CCXT_EXCHANGE),
     ("SIZE IS TOO SMALL", InvalidRequestError, _REJECTED, CCXT_EXCHANGE),
     ("SIZE IS TOO LARGE", InvalidRequestError, _REJECTED, CCXT_EXCHANGE),
+    ("LIMIT ONLY MODE", MarketClosedError, _REJECTED, ALTRADY),
+    ("BAD REQUEST", InvalidRequestError, _REJECTED, EXCHANGE_ERRORS),
     ("INVALID PRICE", InvalidRequestError, _REJECTED, EXCHANGE_ERRORS),
     ("CANCEL ONLY MODE", MarketClosedError, _REJECTED, CCXT_EXCHANGE),
     ("UNDER MAINTENANCE", BrokerUnavailableError, None, CCXT_EXCHANGE),

@@ -175,7 +175,7 @@ class CoinbaseExchangeBrokerage(ExchangeMarket):
         call = self._call("get_order_by_client_id", client_order_id=client_order_id)
         if len(client_order_id) != mapping.CLIENT_ID_LENGTH:
             raise OrderNotFoundError("no order can have such a client id", **call.context())
-        return self._order(call, f"client:{mapping.client_id_to_native(client_order_id)}")
+        return self._order(call, f"client:{client_order_id}")
 
     def list_orders(self, status: OrderStatus | None = None) -> list[Order]:
         """Return every live order, and those placed in the window, newest first."""

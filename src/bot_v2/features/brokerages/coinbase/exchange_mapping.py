@@ -86,13 +86,7 @@ PRICE_PLACES: Final = 18
 """To how many places a mean price is told that is no whole number of them."""
 
 CLIENT_ID_LENGTH: Final = 32
-"""How many hexadecimal digits a client order id has: the API takes UUIDs."""
-
-
-def client_id_to_native(client_order_id: str) -> str:
-    """Return a client order id as a UUID is written."""
-    digits = client_order_id
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+"""How many hexadecimal digits a client order id has: a UUID, told with or without its hyphens."""
 
 
 def client_id_from_native(native: str) -> str | None:
@@ -265,7 +259,7 @@ def order_to_native(
 ) -> dict[str, object]:
     """Return the body that places an order; what is not asked for is not sent."""
     body: dict[str, object] = {
-        "client_oid": client_id_to_native(client_order_id),
+        "client_oid": client_order_id,
         "product_id": product_id,
         "side": NATIVE_SIDES[request.side],
         "type": NATIVE_TYPES[request.type],
