@@ -46,9 +46,7 @@ HOSTS: Final = ["127.0.0.1", "localhost"]
 def admin_app(venue: Venue) -> Starlette:
     """Return the application that controls a venue."""
     return Starlette(
-        routes=[
-            Route(path, _endpoint(venue, act), methods=[method]) for method, path, act in ACTS
-        ],
+        routes=[Route(path, _endpoint(venue, act), methods=[method]) for method, path, act in ACTS],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
     )
 

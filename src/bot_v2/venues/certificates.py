@@ -53,9 +53,7 @@ def throwaway_tls(folder: Path) -> ThrowawayTls:
         .not_valid_after(now + LIFETIME)
         .add_extension(addresses, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     certificate_file, key_file = folder / "venue-certificate.pem", folder / "venue-key.pem"

@@ -11,7 +11,14 @@ from bot_v2.simulation.faults import Fault
 from bot_v2.venues.exact_json import to_json
 from bot_v2.venues.faults import ON_REQUESTS, WITHOUT_EFFECT, FaultPlan
 from bot_v2.venues.request_log import RequestLog
-from bot_v2.venues.requests import ApiAnswer, ApiRequest, Dialect, Endpoint, RefusedError
+from bot_v2.venues.requests import (
+    ApiAnswer,
+    ApiRequest,
+    Dialect,
+    Endpoint,
+    JsonText,
+    RefusedError,
+)
 from bot_v2.venues.state import VenueState
 
 OPENING: Final = "connect"
@@ -100,7 +107,7 @@ class Dispatcher:
             try:
                 if not endpoint.is_public:
                     dialect.admit(endpoint, request)
-                self._state.refresh()
+                self._state.refresh(is_read=endpoint.method == "GET")
                 said = endpoint.answer(request)
             except RefusedError as refused:
                 return refused.answer
@@ -115,6 +122,8 @@ def _put_on_the_wire(answer: ApiAnswer, fault: Fault | None) -> Served:
     status, kind = answer.status, "application/json; charset=utf-8"
     if isinstance(answer.body, str):
         content, kind = answer.body.encode(), "text/plain; charset=utf-8"
+    elif isinstance(answer.body, JsonText):
+        content = to_json(answer.body.text)
     else:
         content = to_json(answer.body)
     if fault is Fault.MALFORMED:

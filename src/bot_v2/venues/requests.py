@@ -53,13 +53,21 @@ class ApiRequest:
 
 
 @attrs.frozen
+class JsonText:
+    """A JSON document that is a text alone."""
+
+    text: str
+    """The text."""
+
+
+@attrs.frozen
 class ApiAnswer:
     """An answer."""
 
     status: int
     """The HTTP status."""
     body: object
-    """What becomes its JSON; a str is sent as plain text."""
+    """What becomes its JSON; a str is sent as plain text, a JsonText as JSON."""
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Further headers."""
 

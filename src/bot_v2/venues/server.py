@@ -18,6 +18,7 @@ _T = TypeVar("_T")
 
 HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 10.0
+END_TIMEOUT_S: Final = 1.0
 
 
 class Listener:
@@ -67,10 +68,10 @@ class Listener:
         for connection in list(self._state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
-        for task in list(self._state.tasks):
-            task.cancel()
-        if self._state.tasks:
-            await asyncio.wait(list(self._state.tasks), timeout=1.0)
+        # What was served on them ends by itself, now that they are gone.
+        serving = list(self._state.tasks)
+        if serving:
+            await asyncio.wait(serving, timeout=END_TIMEOUT_S)
 
     def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
         """Return the connection from an address. None: it is gone."""
@@ -97,9 +98,7 @@ class VenueServer:
         if self._loop is not None:
             return
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="venue", daemon=True
-        )
+        self._thread = threading.Thread(target=self._loop.run_forever, name="venue", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -132,4 +131,4 @@ async def _cancel_all() -> None:
     for task in others:
         task.cancel()
     if others:
-        await asyncio.wait(others, timeout=1.0)
+        await asyncio.wait(others, timeout=END_TIMEOUT_S)

@@ -150,12 +150,12 @@ class VenueState:
             finally:
                 self._tell()
 
-    def refresh(self) -> None:
-        """Let what became due happen: a read is about to be answered."""
-        is_stale = self.plan.lasts(Fault.STALE_READ)
+    def refresh(self, *, is_read: bool) -> None:
+        """Let what became due happen, before a request is answered; reads may be stale."""
+        self.step(lambda: None)
+        is_stale = is_read and self.plan.lasts(Fault.STALE_READ)
         for account in self.accounts.values():
             account.is_stale = is_stale
-        self.step(lambda: None)
 
     def show(self, events: Iterable[Orderbook | Trade]) -> None:
         """Let the market say something.
@@ -167,8 +167,7 @@ class VenueState:
         def hear() -> None:
             for event in events:
                 if isinstance(event, Trade):
-                    side = event.side or OrderSide.BUY
-                    self._print(event.symbol, event.price, event.size, side)
+                    self._print(event, event.side or OrderSide.BUY)
                 else:
                     self.account_of(event.symbol).engine.on_market(event)
                 self._changed.add(event.symbol)
@@ -191,9 +190,7 @@ class VenueState:
             asks=(PriceLevel(ask, size),),
             timestamp=moment,
         )
-        trade = Trade(
-            symbol=symbol, price=bid, size=size, timestamp=moment, side=OrderSide.SELL
-        )
+        trade = Trade(symbol=symbol, price=bid, size=size, timestamp=moment, side=OrderSide.SELL)
         self.show([book, trade])
 
     def quote(self, symbol: str) -> Quote:
@@ -209,10 +206,14 @@ class VenueState:
     def _pass_time(self) -> None:
         self._changed, self._printed = set(), []
         for account in self.accounts.values():
+            # What happens, and what streams tell of it, is never stale.
+            account.is_stale = False
             account.engine.on_time()
 
-    def _print(self, symbol: str, price: Decimal, size: Decimal, side: OrderSide) -> None:
-        self._printed.append(self.tape.add(symbol, price, size, self.clock(), side))
+    def _print(self, trade: Trade, side: OrderSide) -> None:
+        self._printed.append(
+            self.tape.add(trade.symbol, trade.price, trade.size, trade.timestamp, side)
+        )
 
     def _tell(self) -> None:
         told: list[tuple[VenueAccount, list[OrderEvent]]] = []
@@ -237,4 +238,7 @@ class VenueState:
         if fill is None:
             return
         took = fill.side if fill.liquidity is not Liquidity.MAKER else _OPPOSITE[fill.side]
-        self._print(fill.symbol, fill.price, fill.quantity, took)
+        trade = Trade(
+            symbol=fill.symbol, price=fill.price, size=fill.quantity, timestamp=fill.timestamp
+        )
+        self._print(trade, took)

@@ -43,7 +43,11 @@ class Tape:
     """
 
     def __init__(
-        self, products: Iterable[Product], prices: dict[str, Decimal], seed: int, opened_at: datetime
+        self,
+        products: Iterable[Product],
+        prices: dict[str, Decimal],
+        seed: int,
+        opened_at: datetime,
     ) -> None:
         """Make the past."""
         self._trades: dict[str, deque[Trade]] = {}

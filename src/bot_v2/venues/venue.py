@@ -9,19 +9,20 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Final, Self
 
-from starlette.routing import BaseRoute
+import attrs
+from starlette.routing import BaseRoute, compile_path
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.faults import Fault
 from bot_v2.simulation.received import ReceivedOrder
 from bot_v2.venues.admin import admin_app
-from bot_v2.venues.dispatch import Dispatcher
+from bot_v2.venues.dispatch import Dispatcher, Served
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.http_app import build_app
 from bot_v2.venues.market import MovingMarket
 from bot_v2.venues.request_log import LoggedRequest, RequestLog
-from bot_v2.venues.requests import Endpoint
+from bot_v2.venues.requests import ApiRequest, Endpoint
 from bot_v2.venues.server import HOST, Listener, VenueServer
 from bot_v2.venues.state import VenueState
 
@@ -173,6 +174,16 @@ class Venue:
         """Where the controls are."""
         return f"http://{HOST}:{0 if self._admin is None else self._admin.port}"
 
+    def answer(self, request: ApiRequest) -> Served | None:
+        """Let a request have its effect without a socket. None: no endpoint fits it."""
+        for endpoint in self.endpoints():
+            pattern, _, _ = compile_path(endpoint.path)
+            found = pattern.match(request.path)
+            if found is not None and endpoint.method == request.method:
+                asked = attrs.evolve(request, arguments=found.groupdict())
+                return self._dispatcher.serve(endpoint, asked)
+        return None
+
     # The controls
 
     @property
@@ -287,4 +298,3 @@ class Venue:
             if account is None:
                 raise OrderNotFoundError(f"there is no order {order_id}", order_id=order_id)
             return part, account.engine
-

@@ -69,7 +69,7 @@ class AccountsApi:
 
     # Accounts
 
-    def list(self, request: ApiRequest) -> Record:
+    def list_accounts(self, request: ApiRequest) -> Record:
         """Say what a portfolio holds, coin by coin."""
         name = self._asked(request.value("retail_portfolio_id"))
         currencies = self._currencies(name)
@@ -201,9 +201,7 @@ class AccountsApi:
             "available_to_trade_fiat": self._worth(Balance(asset=balance.asset, total=free)),
             "available_to_trade_crypto": free,
             "is_cash": balance.asset in FIAT,
-            "account_type": "ACCOUNT_TYPE_FIAT"
-            if balance.asset in FIAT
-            else "ACCOUNT_TYPE_CRYPTO",
+            "account_type": "ACCOUNT_TYPE_FIAT" if balance.asset in FIAT else "ACCOUNT_TYPE_CRYPTO",
         }
 
     # The key and the fees

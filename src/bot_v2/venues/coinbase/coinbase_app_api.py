@@ -1,6 +1,6 @@
 """The few endpoints of the Coinbase App API (v2) that clients of Advanced Trade also ask.
 
-Source: https://docs.cdp.coinbase.com/coinbase-app/track-apis/currencies, .../exchange-rates, .../time
+Source: https://docs.cdp.coinbase.com/coinbase-app/track-apis (currencies, exchange-rates, time)
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class CoinbaseAppApi:
 
     def currencies(self, _: ApiRequest) -> Record:
         """Say the currencies of states."""
-        told = [{"id": one, "name": NAMES.get(one, one), "min_size": "0.01"} for one in sorted(FIAT)]
+        told = [
+            {"id": one, "name": NAMES.get(one, one), "min_size": "0.01"} for one in sorted(FIAT)
+        ]
         return {"data": told}
 
     def coins(self, _: ApiRequest) -> Record:

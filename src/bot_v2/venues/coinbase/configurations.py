@@ -139,14 +139,14 @@ class Terms:
             return (OrderRequest(**shared, **self._amount(taker_rate), **self._exits()),)
         shared["quantity"] = self.base_size
         if self.shape.order_type == STOP_LIMIT:
-            stop = {"price": self.limit_price, "stop_price": self.stop_price}
+            stop: dict[str, Any] = {"price": self.limit_price, "stop_price": self.stop_price}
             return (OrderRequest(**shared, **stop, type=OrderType.STOP_LIMIT),)
         if self.shape.order_type == BRACKET:
             return (
                 OrderRequest(**shared, type=OrderType.LIMIT, price=self.limit_price),
                 OrderRequest(**shared, type=OrderType.STOP, stop_price=self.stop_price),
             )
-        limit = {"price": self.limit_price, "post_only": self.post_only}
+        limit: dict[str, Any] = {"price": self.limit_price, "post_only": self.post_only}
         return (OrderRequest(**shared, **limit, **self._exits(), type=OrderType.LIMIT),)
 
     def _amount(self, taker_rate: Decimal) -> dict[str, Any]:

@@ -241,7 +241,10 @@ class DerivativesApi:
                 "liquidation_threshold": measure["maintenance_margin"],
                 "liquidation_buffer_amount": amount(buffer, "USD"),
                 "liquidation_buffer_percentage": measure["liquidation_buffer_percentage"],
-                "intraday_margin_window_measure": {kind: "FCM_MARGIN_WINDOW_TYPE_INTRADAY", **measure},
+                "intraday_margin_window_measure": {
+                    kind: "FCM_MARGIN_WINDOW_TYPE_INTRADAY",
+                    **measure,
+                },
                 "overnight_margin_window_measure": {
                     kind: "FCM_MARGIN_WINDOW_TYPE_OVERNIGHT",
                     **measure,

@@ -350,9 +350,7 @@ def _contract(listing: Listing) -> Record:
         "group_short_description": "" if is_perpetual else f"Nano {root}",
         "risk_managed_by": RISK_MANAGERS[listing.account],
         "contract_expiry_type": EXPIRY_TYPES[listing.account],
-        "contract_display_name": f"{root} PERPETUAL"
-        if is_perpetual
-        else _display_name(listing),
+        "contract_display_name": f"{root} PERPETUAL" if is_perpetual else _display_name(listing),
     }
     if is_perpetual:
         details["perpetual_details"] = {

@@ -222,7 +222,7 @@ class OrdersApi:
             raise not_found(ORDER_NOT_FOUND)
         return {"order": self._said(ticket, None)}
 
-    def list(self, request: ApiRequest) -> Record:
+    def list_orders(self, request: ApiRequest) -> Record:
         """Say the orders that were asked for, newest first, a page at a time."""
         fills = self._tickets.fills_of(self._state.accounts.values())
         keeps = self._filter(request, fills)
@@ -237,7 +237,7 @@ class OrdersApi:
             "cursor": cursor,
         }
 
-    def fills(self, request: ApiRequest) -> Record:
+    def list_fills(self, request: ApiRequest) -> Record:
         """Say the executions that were asked for, newest first, a page at a time."""
         accounts = self._state.accounts.values()
         told: list[tuple[Ticket, Fill]] = []
@@ -298,8 +298,7 @@ class OrdersApi:
             raise invalid(f"invalid order_side {', '.join(sorted(strange))}")
         start, end = self._span(request, "start_date", "end_date")
         wanted = {
-            name: set(request.values(name)) | set(request.values(alias))
-            for name, alias in FILTERS
+            name: set(request.values(name)) | set(request.values(alias)) for name, alias in FILTERS
         }
 
         def keeps(ticket: Ticket) -> bool:
@@ -363,4 +362,3 @@ def _edited(body: Mapping[str, Any], name: str) -> Decimal:
     if not isinstance(value, str):
         raise invalid(f"{name} is {value!r}: a number in a string is needed")
     return max(decimal_from_text(value, name), Decimal(0))
-

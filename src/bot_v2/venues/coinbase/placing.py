@@ -197,9 +197,7 @@ class Placing:
         symbol = listing.product.symbol
         return self._state.account_of(symbol).engine.get_fees(symbol).taker or ZERO
 
-    def _place(
-        self, terms: Terms, client_order_id: str, leverage: str, margin_type: str
-    ) -> Ticket:
+    def _place(self, terms: Terms, client_order_id: str, leverage: str, margin_type: str) -> Ticket:
         listing = terms.listing
         symbol = listing.product.symbol
         account = self._state.account_of(symbol)
@@ -233,9 +231,7 @@ class Placing:
         if terms.take_profit is not None or terms.stop_loss is not None:
             self._attach(ticket)
         self._state.received.append(
-            ReceivedOrder(
-                order_id=ticket.order_id, client_order_id=client_order_id, symbol=symbol
-            )
+            ReceivedOrder(order_id=ticket.order_id, client_order_id=client_order_id, symbol=symbol)
         )
         return ticket
 

@@ -137,7 +137,7 @@ class StreamHub:
     def _hear(self, listener: Listener, text: str) -> None:
         with self._state.lock:
             try:
-                self._state.refresh()
+                self._state.refresh(is_read=False)
                 self._obey(listener, _message(text))
             except ValueError as error:
                 self._refuse(listener, str(error))

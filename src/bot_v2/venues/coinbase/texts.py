@@ -24,7 +24,8 @@ def plain(value: Decimal) -> str:
 
 
 def padded(value: Decimal, places: int) -> str:
-    """Return a number with at least so many decimal places; none that it has is lost."""
+    """Return a number with so many decimal places, or with more where it has digits there."""
+    value = value.normalize(EXACT)
     if int(value.as_tuple().exponent) > -places:
         value = value.quantize(Decimal(1).scaleb(-places), context=EXACT)
     return decimal_to_text(value)

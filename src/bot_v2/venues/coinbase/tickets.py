@@ -222,7 +222,10 @@ class TicketBook:
         self._stops = [ticket for ticket in self._stops if not ticket.has_triggered]
 
     def _is_reached(self, ticket: Ticket) -> bool:
-        quote, stop = self._state.quote(ticket.terms.listing.product.symbol), ticket.terms.stop_price
+        quote, stop = (
+            self._state.quote(ticket.terms.listing.product.symbol),
+            ticket.terms.stop_price,
+        )
         if stop is None:
             return False
         if ticket.terms.side is OrderSide.BUY:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Final
 
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from bot_v2.features.brokerages.core.fields import FrozenMapping
 from bot_v2.shared.types import Clock
-from bot_v2.simulation.account import AccountKind, AccountSettings
 from bot_v2.simulation.clock import utc_now
-from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.fees import MakerTakerFees
 from bot_v2.venues.clock import VenueClock
 from bot_v2.venues.coinbase.accounts_api import AccountsApi
@@ -22,6 +18,13 @@ from bot_v2.venues.coinbase.channels import Channels
 from bot_v2.venues.coinbase.coinbase_app_api import CoinbaseAppApi
 from bot_v2.venues.coinbase.derivatives_api import DerivativesApi
 from bot_v2.venues.coinbase.dialect import AdvancedDialect
+from bot_v2.venues.coinbase.engines import (
+    BALANCES,
+    FEES,
+    OPENING_VALUE,
+    IdCounter,
+    open_engine,
+)
 from bot_v2.venues.coinbase.jwt_check import JwtCheck
 from bot_v2.venues.coinbase.keys import TRADE, VIEW, ApiKey, ecdsa_key, ed25519_key, seeded_uuid
 from bot_v2.venues.coinbase.listings import ALL_LISTINGS, CFM, INTX, SPOT, Listing
@@ -37,25 +40,7 @@ from bot_v2.venues.requests import ApiRequest, Endpoint
 from bot_v2.venues.state import VenueState
 from bot_v2.venues.venue import Venue
 
-D = Decimal
-
 API: Final = "/api/v3/brokerage"
-OPENING_VALUE: Final = D(250_000)
-"""What the best bid and the best ask of each product are worth at the start."""
-
-BALANCES: Final[Mapping[str, Mapping[str, Decimal]]] = {
-    SPOT: {"USD": D(1_000_000), "USDC": D(250_000)},
-    INTX: {"USDC": D(250_000)},
-    CFM: {"USD": D(100_000)},
-}
-"""What the accounts start with, by account and asset."""
-
-FEES: Final = {
-    SPOT: MakerTakerFees(maker=D("0.006"), taker=D("0.008")),
-    INTX: MakerTakerFees(maker=D("0.0002"), taker=D("0.0005")),
-    CFM: MakerTakerFees(maker=D("0.0002"), taker=D("0.0003")),
-}
-"""What trades cost, by account."""
 
 
 class CoinbaseVenue(Venue):
@@ -115,9 +100,9 @@ class CoinbaseVenue(Venue):
         self._hub = StreamHub(state, plan, self._dialect, channels, self.call)
 
     @property
-    def portfolios(self) -> FrozenMapping:
+    def portfolios(self) -> Mapping[str, str]:
         """The portfolio's id of each account: spot, intx and cfm."""
-        return FrozenMapping(self._accounts.portfolios)
+        return dict(self._accounts.portfolios)
 
     def reset_market(self) -> None:
         """Put every product where it started."""
@@ -152,7 +137,7 @@ class CoinbaseVenue(Venue):
             public("/time", "check_health", self._prices.time),
             *self._market_endpoints(),
             read("/key_permissions", "connect", self._permissions),
-            read("/accounts", "list_balances get_balance", accounts.list),
+            read("/accounts", "list_balances get_balance", accounts.list_accounts),
             read("/accounts/{account_uuid}", "get_balance", accounts.get),
             read("/portfolios", "list_accounts", accounts.list_portfolios),
             read("/portfolios/{portfolio_uuid}", "get_account", accounts.breakdown),
@@ -163,14 +148,14 @@ class CoinbaseVenue(Venue):
             write("/orders/edit_preview", "preview_modification", orders.preview_edit, VIEW),
             write("/orders/batch_cancel", "cancel_order", orders.cancel),
             write("/orders/close_position", "close_position", orders.close_position),
-            read("/orders/historical/batch", "list_orders get_order_by_client_id", orders.list),
-            read("/orders/historical/fills", "list_fills", orders.fills),
+            read(
+                "/orders/historical/batch", "list_orders get_order_by_client_id", orders.list_orders
+            ),
+            read("/orders/historical/fills", "list_fills", orders.list_fills),
             read("/orders/historical/{order_id}", "get_order", orders.get),
             read("/intx/portfolio/{portfolio_uuid}", "get_margin", derivatives.portfolio),
             read("/intx/positions/{portfolio_uuid}", "list_positions", derivatives.positions),
-            read(
-                "/intx/positions/{portfolio_uuid}/{symbol}", "get_position", derivatives.position
-            ),
+            read("/intx/positions/{portfolio_uuid}/{symbol}", "get_position", derivatives.position),
             read("/intx/balances/{portfolio_uuid}", "list_balances", derivatives.balances),
             write("/intx/multi_asset_collateral", "set_collateral", derivatives.collateral),
             read("/cfm/balance_summary", "get_margin", derivatives.balance_summary),
@@ -213,9 +198,7 @@ class CoinbaseVenue(Venue):
         names = tuple(operations.split())
         return Endpoint(method, path, names, answer, self._dialect, is_public, needs)
 
-    def _read(
-        self, path: str, operations: str, answer: Callable[[ApiRequest], object]
-    ) -> Endpoint:
+    def _read(self, path: str, operations: str, answer: Callable[[ApiRequest], object]) -> Endpoint:
         return self._endpoint("GET", API + path, operations, answer, VIEW, is_public=False)
 
     def _write(
@@ -235,48 +218,3 @@ class CoinbaseVenue(Venue):
         prefix: str = API,
     ) -> Endpoint:
         return self._endpoint("GET", prefix + path, operations, answer, "", is_public=True)
-
-
-class IdCounter:
-    """Makes ids of the form of random UUIDs, the same ones for the same seed.
-
-    Args:
-        seed: what they are drawn from.
-    """
-
-    def __init__(self, seed: int) -> None:
-        """Start with the first."""
-        self._next = partial(seeded_uuid, seed, "id")
-        self._count = 0
-
-    def __call__(self) -> str:
-        """Return the next id."""
-        self._count += 1
-        return self._next(self._count)
-
-
-def open_engine(
-    name: str,
-    listings: Iterable[Listing],
-    balances: Mapping[str, Decimal],
-    fees: MakerTakerFees,
-    clock: Clock,
-    ids: Callable[[], str],
-) -> MatchingEngine:
-    """Return the engine of one of the venue's accounts, with its balances."""
-    is_spot = name == SPOT
-    settings = AccountSettings(
-        account_id=name,
-        kind=AccountKind.CASH if is_spot else AccountKind.MARGIN,
-        currency="USDC" if name == INTX else "USD",
-        initial_balances=FrozenMapping(balances),
-        initial_margin_rate=D(1) if is_spot else D("0.1"),
-        maintenance_margin_rate=D(1) if is_spot else D("0.066"),
-    )
-    return MatchingEngine(
-        account=settings,
-        products=[one.product for one in listings if one.account == name],
-        clock=clock,
-        fees=fees,
-        ids=ids,
-    )
