@@ -35,8 +35,8 @@ _TIMEOUTS: Final = (builtins.TimeoutError, urllib3.TimeoutError)
 # The first class that fits says it.
 _MEANINGS: Final[Mapping[type[Exception], str]] = {
     urllib3.NameResolutionError: "its name cannot be resolved",
-    urllib3.ConnectTimeoutError: "it did not take the connection in time",
     urllib3.NewConnectionError: "it does not take the connection",
+    urllib3.ConnectTimeoutError: "it did not take the connection in time",
     ssl.SSLCertVerificationError: "its certificate is not to be trusted",
     ssl.SSLError: "TLS failed",
     urllib3.SSLError: "TLS failed",
