@@ -6,6 +6,7 @@ The numbers are those of the catalogue of faults.
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from bot_v2.features.brokerages.core.errors import (
     Outcome,
     TimeoutError,
 )
+from bot_v2.features.brokerages.http.connections import PlainConnection
 from bot_v2.features.brokerages.http.transport import HttpTransport
 from tests.integration.http.calls import READ, WRITE
 from tests.integration.http.conftest import QUICK, Authority
@@ -120,10 +122,20 @@ def test_t02_a_certificate_for_another_name(authority: Authority) -> None:
 def test_t02_a_server_that_does_not_speak_tls(authority: Authority) -> None:
     """An order is not sent where the handshake fails."""
     transport = HttpTransport(QUICK, tls=authority.client)
-    with WireServer(reply()) as server:
-        error = failure_of(transport, server.url.replace("http:", "https:"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"220 mail.example.com ESMTP\r\n")
+                connection.recv(65_536)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        error = failure_of(transport, f"https://127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
     assert_not_sent(error, ConnectionError)
-    assert server.received == []
+    assert "TLS failed" in str(error)
     transport.close()
 
 
@@ -247,11 +259,36 @@ def test_a_connection_that_lay_idle_is_not_used() -> None:
     transport.close()
 
 
-def test_a_refusal_that_comes_before_all_is_sent_is_read(transport: HttpTransport) -> None:
+def test_a_refusal_that_comes_before_all_is_sent_is_read(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that answers a large request early, and stops listening, is heard."""
+    real = PlainConnection.send
+
+    def send(self: PlainConnection, data: object) -> None:
+        real(self, data)
+        raise BrokenPipeError
+
+    monkeypatch.setattr(PlainConnection, "send", send)
     with WireServer(reply(b"too large", 413, keep=False)) as server:
-        answer = transport.send(WRITE, "POST", server.url, body=b"x" * 1_000_000)
-        assert answer.status == 413
+        assert transport.send(WRITE, "POST", server.url).status == 413
+
+
+def test_a_connection_whose_reply_did_not_come_is_not_used_again(
+    transport: HttpTransport,
+) -> None:
+    """A reply that comes late is never taken for that of the next order."""
+    with WireServer() as server:
+
+        def late(connection: socket.socket, received: object) -> bool:
+            server.over.wait(QUICK.read_timeout_s + 0.1)
+            connection.sendall(HEAD + b"Content-Length: 4\r\n\r\nlate")
+            return True
+
+        server.answers += [late, reply(b"next")]
+        assert_unknown(failure_of(transport, server.url))
+        assert transport.send(WRITE, "POST", server.url).body == b"next"
+        assert [one.connection for one in server.received] == [1, 2]
 
 
 def test_time_that_is_over_before_a_byte_left(
@@ -271,6 +308,38 @@ def test_time_that_is_over_before_a_byte_left(
         assert caught.value.outcome is Outcome.NOT_SENT
         monkeypatch.undo()
         assert server.received == []
+
+
+def test_t15_no_socket_waits_without_a_bound(
+    transport: HttpTransport, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each connect, send and read of ours has a time-out, with TLS and without, kept or new."""
+    ours = threading.get_ident()
+    seen: dict[str, list[float | None]] = {}
+
+    def watch(kind: type[socket.socket], name: str) -> None:
+        real = getattr(kind, name)
+
+        def watched(self: socket.socket, *arguments: object, **options: object) -> object:
+            if threading.get_ident() == ours:
+                seen.setdefault(f"{kind.__name__}.{name}", []).append(self.gettimeout())
+            return real(self, *arguments, **options)
+
+        monkeypatch.setattr(kind, name, watched)
+
+    for name in ("connect", "sendall", "recv_into"):
+        watch(socket.socket, name)
+    for name in ("do_handshake", "sendall", "recv_into"):
+        watch(ssl.SSLSocket, name)
+    trusting = HttpTransport(QUICK, tls=authority.client)
+    with WireServer(reply()) as plain, WireServer(reply(), tls=authority.server) as secured:
+        for _ in range(2):
+            transport.send(WRITE, "POST", plain.url, body=b"{}")
+            trusting.send(READ, "GET", secured.url)
+    trusting.close()
+    assert len(seen) == 6
+    for waits in seen.values():
+        assert all(wait is not None and 0 < wait <= QUICK.connect_timeout_s for wait in waits)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -194,9 +195,13 @@ def test_a_bomb_is_not_inflated(transport: HttpTransport) -> None:
     bomb = gzip.compress(b"x" * 50_000_000)
     assert len(bomb) < 100_000
     answer = reply(bomb, headers=["Content-Encoding: gzip"])
+    tracemalloc.start()
     with WireServer(answer) as server, pytest.raises(ConnectionError) as caught:
         transport.send(READ, "GET", server.url)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert "100000 bytes" in str(caught.value)
+    assert peak < 5_000_000
 
 
 def test_a_reply_of_the_largest_size_is_read(transport: HttpTransport) -> None:

@@ -92,6 +92,19 @@ def test_a_class_may_have_several_windows() -> None:
     assert caught.value.wait_s == pytest.approx(59)
 
 
+def test_a_request_that_one_window_refuses_uses_up_no_other() -> None:
+    """A refusal costs nothing, in whichever order the windows are declared."""
+    hands = Hands()
+    for windows in ([Quota(2, 10), Quota(1, 5)], [Quota(1, 5), Quota(2, 10)]):
+        one = quotas(hands, orders=windows)
+        one.take("orders", 0)
+        for _ in range(3):
+            with pytest.raises(QuotaExhaustedError):
+                one.take("orders", 0)
+        hands.now += 5
+        assert one.take("orders", 0) == 0
+
+
 def test_a_class_that_nobody_declared_is_refused() -> None:
     """A misspelt class must not be without bounds."""
     one = quotas(Hands(), orders=[Quota(1)], none=[])

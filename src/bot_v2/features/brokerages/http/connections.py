@@ -60,9 +60,6 @@ class _ReplySource:
 class WatchedConnection(HTTPConnection):
     """What both kinds of connection add to urllib3's."""
 
-    # http.client would open a lost connection again in the middle of a request.
-    auto_open = 0
-
     passage: Passage | None = None
     """The exchange under way. None: the connection is idle."""
     _connecting = False
@@ -79,6 +76,7 @@ class WatchedConnection(HTTPConnection):
 
     def send(self, data: Any) -> None:
         """Hand bytes to the socket; the request's own are announced first."""
+        # http.client would open a lost connection again in the middle of a request.
         if self.sock is None or self.passage is None:
             raise http.client.NotConnected
         # While connecting, what is sent is the CONNECT to a proxy: nothing of the request.

@@ -94,7 +94,7 @@ class ConnectionPool:
         try:
             if isinstance(connection, WatchedConnection):
                 connection.rest()
-            if reusable and connection.sock is not None and not self._closed:
+            if reusable and connection.sock is not None:
                 self._idle.append(connection)
             else:
                 connection.close()
