@@ -54,6 +54,34 @@ def test_a_read_is_asked_again_after_a_broken_connection(transport: HttpTranspor
     assert len(server.received) == 3
 
 
+def test_each_attempt_is_signed_anew() -> None:
+    """V07: a signature by time or nonce is made when a request leaves, after it was held back."""
+    quotas = Quotas({"": [Quota(1, per_s=1)]}, scope="t")
+    transport = HttpTransport(QUICK, quotas=quotas)
+    made: list[float] = []
+
+    def sign() -> dict[str, str]:
+        made.append(time.monotonic())
+        return {"X-Nonce": str(len(made))}
+
+    with WireServer(reply(b"", 503), reply()) as server:
+        started = time.monotonic()
+        transport.send(READ, "GET", server.url, headers={"X-A": "1"}, sign=sign)
+        assert made[1] - started > 0.9
+        assert [one.headers["x-nonce"] for one in server.received] == ["1", "2"]
+        assert {one.headers["x-a"] for one in server.received} == {"1"}
+    transport.close()
+
+
+def test_a_write_is_signed_once(transport: HttpTransport) -> None:
+    """What the signature says stands before what was given."""
+    with WireServer(reply()) as server:
+        transport.send(
+            WRITE, "POST", server.url, headers={"X-Nonce": "0"}, sign=lambda: {"X-Nonce": "7"}
+        )
+    assert [one.headers["x-nonce"] for one in server.received] == ["7"]
+
+
 def test_a_read_that_keeps_failing_is_given_up(transport: HttpTransport) -> None:
     """After the last attempt the failure is raised; it says nothing of an outcome."""
     with WireServer(reset()) as server, pytest.raises(ConnectionError) as caught:

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from bot_v2.features.brokerages.core.errors import InvalidFieldError
+from bot_v2.features.brokerages.core.errors import InvalidFieldError, Outcome
 from bot_v2.features.brokerages.http import tls
 from bot_v2.features.brokerages.http.tls import CA_FILE_NAMES, shared_tls_context
 from bot_v2.features.brokerages.http.transport import HttpTransport
@@ -96,6 +96,16 @@ def test_the_shared_context_verifies() -> None:
     assert context.check_hostname
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert shared_tls_context() is context
+
+
+def test_a_write_says_that_its_certificates_cannot_be_read(tmp_path: Path) -> None:
+    """A mistake in the settings is named as such, and nothing was sent."""
+    transport = HttpTransport(attrs.evolve(QUICK, ca_file=str(tmp_path / "none.pem")))
+    with pytest.raises(InvalidFieldError, match="ca_file") as caught:
+        transport.send(WRITE, "POST", "https://127.0.0.1:9/")
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert isinstance(caught.value.__cause__, OSError)
+    transport.close()
 
 
 @pytest.mark.parametrize("has_certifi", [True, False])

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
+from typing import Self
 
 import attrs
 
@@ -111,7 +112,7 @@ class WireServer:
 
         return answer
 
-    def __enter__(self) -> WireServer:
+    def __enter__(self) -> Self:
         self._start(self._accept)
         return self
 

@@ -121,10 +121,11 @@ class Exchanger:
             # Of a connection that is not ours nobody knows what it has sent.
             passage.began = not isinstance(connection, WatchedConnection)
             try:
-                reply = self._converse(connection, pool, target, attempt.request, passage)
+                answer = self._converse(connection, pool, target, attempt.request, passage)
+                reply = answer
             finally:
                 pool.give(connection, reusable=reply is not None)
-            return reply
+            return answer
         except Exception as error:  # noqa: BLE001 - after a byte left, whatever broke says nothing
             failure, cause = self._failure(error, attempt, passage)
             raise failure from cause
@@ -185,8 +186,11 @@ class Exchanger:
 
     def _failure(
         self, error: Exception, attempt: Attempt, passage: Passage
-    ) -> tuple[BrokerageError, Exception | None]:
+    ) -> tuple[BrokerageError, BaseException | None]:
         """Return what to raise, and its cause where that can be shown."""
+        if isinstance(error, BrokerageError):
+            # A mistake in the settings, found when the first connection was to be opened.
+            return error, error.__cause__
         is_malformed = isinstance(error, http.client.InvalidURL | ValueError)
         if is_malformed and not isinstance(error, OSError) and not passage.began:
             return error_of_unsendable(attempt.call, is_write=attempt.is_write), None

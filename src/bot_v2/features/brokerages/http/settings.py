@@ -16,7 +16,8 @@ class HttpSettings:
     """Bounds of every request. None of them can be switched off."""
 
     connect_timeout_s: float = 5.0
-    """How long to wait for a free connection, and how long for one to open, in seconds."""
+    """How long to wait for a free connection, and how long for one to open, in seconds. A name is
+    looked up by the system, which has time-outs of its own."""
     read_timeout_s: float = 10.0
     """How long the broker may say nothing, in seconds."""
     total_timeout_s: float = 20.0

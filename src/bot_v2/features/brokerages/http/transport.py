@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
+import attrs
 import stamina
 
 from bot_v2.features.brokerages.core.errors import (
@@ -36,6 +37,10 @@ from bot_v2.shared.types import Clock
 
 Query: TypeAlias = Mapping[str, str | Sequence[str]] | str
 """The fields of a query, where a sequence repeats its field; or all of it, encoded."""
+
+Sign: TypeAlias = Callable[[], Mapping[str, str]]
+"""Makes the headers that hold for one attempt only: a signature by the time, or by a nonce. It is
+asked when the request is about to leave, after any wait."""
 
 TOO_MANY: Final = 429
 """The status of a request that is refused because there were too many."""
@@ -122,6 +127,7 @@ class HttpTransport:
         query: Query | None = None,
         body: bytes | None = None,
         timeout_s: float | None = None,
+        sign: Sign | None = None,
     ) -> Reply:
         """Send a request and return the whole reply, whatever its status.
 
@@ -134,6 +140,7 @@ class HttpTransport:
             body: as it is to be sent. None: no body.
             timeout_s: how long it may take in all, repetitions included, in seconds. None: the
                 settings' `total_timeout_s` for a write, their `read_budget_s` for a read.
+            sign: makes more headers just before each attempt. None: nothing changes with time.
 
         Raises:
             OrderOutcomeUnknownError: a byte of a write may have left, and no whole reply came, or
@@ -155,8 +162,8 @@ class HttpTransport:
         if timeout_s is not None and not 0 < timeout_s < float("inf"):
             raise InvalidFieldError("timeout_s", timeout_s, "seconds, above zero", **call.context())
         if is_write:
-            return self._send_once(call, request, timeout_s)
-        return self._send_repeatedly(call, request, timeout_s)
+            return self._send_once(call, request, timeout_s, sign)
+        return self._send_repeatedly(call, request, timeout_s, sign)
 
     def _request(
         self,
@@ -179,19 +186,28 @@ class HttpTransport:
         sent |= {name: value for name, value in self._defaults if name.lower() not in named}
         return Request(method=method.upper(), url=url, headers=sent, body=body)
 
-    def _send_once(self, call: Call, request: Request, timeout_s: float | None) -> Reply:
+    def _send_once(
+        self, call: Call, request: Request, timeout_s: float | None, sign: Sign | None
+    ) -> Reply:
         settings = self.settings
         timeout_s = timeout_s or settings.total_timeout_s
         held_s = self._hold(call, min(settings.write_hold_s, timeout_s), is_write=True)
-        reply = self._exchanger.exchange(
-            Attempt(call=call, request=request, is_write=True, timeout_s=timeout_s, held_s=held_s)
+        attempt = Attempt(
+            call=call,
+            request=_signed(request, sign),
+            is_write=True,
+            timeout_s=timeout_s,
+            held_s=held_s,
         )
+        reply = self._exchanger.exchange(attempt)
         self._heed(call, reply)
         if reply.status in REDIRECTS:
             raise error_of_redirect(reply, call, is_write=True)
         return reply
 
-    def _send_repeatedly(self, call: Call, request: Request, timeout_s: float | None) -> Reply:
+    def _send_repeatedly(
+        self, call: Call, request: Request, timeout_s: float | None, sign: Sign | None
+    ) -> Reply:
         settings = self.settings
         deadline = time.monotonic() + (timeout_s or settings.read_budget_s)
         number = 0
@@ -203,7 +219,7 @@ class HttpTransport:
             left_s = deadline - time.monotonic()
             attempt = Attempt(
                 call=call,
-                request=request,
+                request=_signed(request, sign),
                 is_write=False,
                 timeout_s=min(settings.total_timeout_s, left_s),
                 number=number,
@@ -261,6 +277,13 @@ class HttpTransport:
         """Let nothing else of the class leave while the broker asks for quiet."""
         if self._quotas is not None and reply.status == TOO_MANY and reply.retry_after_s:
             self._quotas.hold(call.endpoint, reply.retry_after_s)
+
+
+def _signed(request: Request, sign: Sign | None) -> Request:
+    """Return a request with the headers that hold for this moment only."""
+    if sign is None:
+        return request
+    return attrs.evolve(request, headers={**request.headers, **sign()})
 
 
 def _require_address(url: str, call: Call) -> None:
