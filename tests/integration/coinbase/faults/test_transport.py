@@ -193,7 +193,7 @@ def test_t08_a_body_that_is_none(bench: Bench, fault: Fault) -> None:
 def test_t09_gateway_error_after_acceptance(
     bench: Bench, broker: CoinbaseBrokerage, status: int
 ) -> None:
-    """T09: a gateway's error says nothing of the order that was taken, and nothing is sent again."""
+    """T09: a gateway's error says nothing of the order that was taken; nothing is sent again."""
     bench.front.answer("POST", "/orders", bench.front.after_effect(reply(PAGE, status)))
     bench.place_unknown(broker)
     assert bench.placements == 1
@@ -204,7 +204,7 @@ def test_t09_gateway_error_after_acceptance(
 def test_t10_gateway_error_before_acceptance(
     bench: Bench, broker: CoinbaseBrokerage, status: int
 ) -> None:
-    """T10: the same error without an order behind it is told the same way, and resolves to absent."""
+    """T10: the same error without an order behind it is told as unknown, and resolves to absent."""
     bench.front.answer("POST", "/orders", reply(PAGE, status))
     bench.place_unknown(broker)
     assert bench.placements == 1
@@ -223,7 +223,7 @@ def test_t11_a_page_of_a_proxy(bench: Bench, broker: CoinbaseBrokerage, status: 
 
 
 def test_t12_a_redirect_is_not_followed(bench: Bench, broker: CoinbaseBrokerage) -> None:
-    """T12: a signed order is not sent where a redirect points; the error says to mend the address."""
+    """T12: a signed order is not sent where a redirect points; the error says what to mend."""
     with WireServer(reply()) as elsewhere:
         moved = reply(b"", 307, [f"Location: {elsewhere.url}/api/v3/brokerage/orders"])
         bench.front.answer("POST", "/orders", moved)
@@ -286,6 +286,12 @@ def test_t15_no_timeout_configured(bench: Bench) -> None:
     assert time.monotonic() - start < TIMEOUT_S * 5
 
 
+def place_and_linger(broker: CoinbaseBrokerage) -> None:
+    """Place an order; an interrupt that comes with the answer may be felt a moment later."""
+    broker.place_order(RESTING)
+    time.sleep(TIMEOUT_S)
+
+
 def test_t19_interrupted_during_the_write(bench: Bench, broker: CoinbaseBrokerage) -> None:
     """T19: Ctrl-C while an order is on its way stops the caller; the order is found, once."""
 
@@ -296,8 +302,7 @@ def test_t19_interrupted_during_the_write(bench: Bench, broker: CoinbaseBrokerag
 
     bench.front.answer("POST", "/orders", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        broker.place_order(RESTING)
-        time.sleep(TIMEOUT_S)
+        place_and_linger(broker)
     assert bench.placements == 1
     # A connection that was left in the middle of an answer is not used again.
     assert bench.the_order(broker).client_order_id == REF

@@ -251,8 +251,13 @@ def newest_first(orders: Sequence[Order]) -> list[Order]:
 
 
 def oldest_first(fills: Sequence[Fill]) -> list[Fill]:
-    """Return executions that were listed newest first by their time, and so those of one moment."""
-    turned = list(reversed(fills))
+    """Return executions that were listed newest first by their time, and so those of one moment.
+
+    Each is there once: a page may repeat what moved down from the one before.
+    """
+    turned = list(
+        {(fill.symbol, fill.order_id, fill.trade_id): fill for fill in reversed(fills)}.values()
+    )
     turned.sort(key=lambda fill: fill.timestamp)
     return turned
 
@@ -260,8 +265,8 @@ def oldest_first(fills: Sequence[Fill]) -> list[Fill]:
 def merged(read_first: Sequence[Order], read_last: Sequence[Order]) -> list[Order]:
     """Return the orders of two reads, each once and as it was read last, newest first."""
     last = {order.order_id: order for order in read_last}
-    others = [order for order in read_first if order.order_id not in last]
-    return newest_first([*last.values(), *others])
+    others = {order.order_id: order for order in read_first if order.order_id not in last}
+    return newest_first([*last.values(), *others.values()])
 
 
 def segment(field: str, text: str) -> str:
