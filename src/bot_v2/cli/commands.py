@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.main import get_command
 
-from bot_v2.cli import certification, demo, health, list_types, reading, trading
+from bot_v2.cli import certification, demo, health, list_types, reading, trading, venue
 from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.reporting import report_usage
 
@@ -48,7 +48,7 @@ def _options(
     """Take the options that come before a command."""
 
 
-for part in (demo, list_types, health, reading, trading, certification):
+for part in (demo, list_types, health, reading, trading, certification, venue):
     part.register(app)
 
 

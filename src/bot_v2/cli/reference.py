@@ -41,6 +41,12 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
   with every digit, times as ISO 8601 with a Z, enums by their value. An error is a JSON document on
   stderr with `error`, `message`, `outcome` (`not_sent`, `rejected`, `unknown` or null), `exit_code`
   and `advice` (the command that looks, or null). `health --watch` prints a document per event.
+- **`venue`** opens a simulated broker on 127.0.0.1 that speaks the real one's wire, for bots and
+  for any other client of that broker, and prints what to export; the keys that it prints are made
+  up, and open that venue alone. What is simulated and what is not is in the README beside its code,
+  `bot_v2/venues/<broker>/README.md`. Its controls are HTTP, on a port of their own: `POST /faults`
+  with `{"fault": "drop_after_accept", "operation": "place_order"}`, `DELETE /faults`,
+  `POST /market`, `POST /fills`, `POST /halt`, `POST /clock`, `GET /orders`, `GET /requests`.
 - **`demo`** trades a paper account in memory, of its own and whatever the environment says: in a
   synthetic market, the same for the same `--seed`, or with `--feed` in your own prices. There each
   product is traded by two means, of its last 5 and its last 20 prices: when the shorter crosses the

@@ -65,6 +65,8 @@ class Listener:
         server, self._server = self._server, None
         if server is not None:
             server.close()
+        # A connection that is just being accepted becomes one that can be cut.
+        await _settle()
         for connection in list(self._state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
@@ -72,6 +74,7 @@ class Listener:
         serving = list(self._state.tasks)
         if serving:
             await asyncio.wait(serving, timeout=END_TIMEOUT_S)
+        await _settle()
 
     def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
         """Return the connection from an address. None: it is gone."""
@@ -125,6 +128,12 @@ class VenueServer:
         loop.close()
 
 
+async def _settle() -> None:
+    """Let the loop do what it has begun."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 async def _cancel_all() -> None:
     mine = asyncio.current_task()
     others = [task for task in asyncio.all_tasks() if task is not mine]
@@ -132,3 +141,4 @@ async def _cancel_all() -> None:
         task.cancel()
     if others:
         await asyncio.wait(others, timeout=END_TIMEOUT_S)
+    await _settle()

@@ -26,6 +26,7 @@ COMMANDS = {
     "price",
     "products",
     "sell",
+    "venue",
 }
 
 

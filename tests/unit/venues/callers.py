@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -93,7 +94,7 @@ def exchange_call(
     body: object = None,
     *,
     at_s: float | None = None,
-    **changed: str,
+    changed: Mapping[str, str] | None = None,
 ) -> tuple[int, Any]:
     """Call the Exchange API; `changed` spoils one of its headers."""
     key = venue.api_key
@@ -107,5 +108,5 @@ def exchange_call(
         "cb-access-timestamp": stamp,
         "cb-access-passphrase": key.passphrase,
     }
-    headers |= {f"cb-access-{name}": value for name, value in changed.items()}
+    headers |= {f"cb-access-{name}": value for name, value in (changed or {}).items()}
     return send(venue, method, target, headers, content)

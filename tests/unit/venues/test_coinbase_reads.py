@@ -67,7 +67,7 @@ def test_a_venue_with_small_pages_says_so_by_its_cursors() -> None:
     assert len(_pages(venue, "/orders/historical/batch?limit=1000", "orders")) == 5
 
 
-FILTERS = (
+FILTERS: tuple[tuple[str, list[str]], ...] = (
     # query, the client ids of what is told
     ("order_status=OPEN", ["c", "a"]),
     ("order_status=FILLED", ["b"]),
@@ -188,7 +188,9 @@ def test_candles_are_the_same_each_time_and_join(venue: CoinbaseVenue) -> None:
     assert all(start % 300 == 0 and start <= now for start in starts)
     joins = zip(candles[1:], candles, strict=False)
     assert all(older["close"] == newer["open"] for older, newer in joins)
-    assert read(CoinbaseVenue(), f"{path}&start={now - 3600}&end={now + 7200}")["candles"] == candles
+    assert (
+        read(CoinbaseVenue(), f"{path}&start={now - 3600}&end={now + 7200}")["candles"] == candles
+    )
 
 
 @pytest.mark.parametrize(

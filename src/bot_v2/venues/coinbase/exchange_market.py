@@ -29,6 +29,7 @@ GRANULARITIES: Final = (60, 300, 900, 3600, 21600, 86400)
 """The lengths of candles, in seconds (the page of Get product candles)."""
 
 CANDLES_MAX: Final = 300
+INSTANT: Final = timedelta(microseconds=1)
 LEVEL2_MAX: Final = 50
 
 
@@ -220,7 +221,7 @@ class ExchangeMarket:
         length = timedelta(seconds=int(text))
         now = self._state.clock()
         end = _moment(request.value("end")) or now
-        start = _moment(request.value("start")) or end - (CANDLES_MAX - 1) * length
+        start = _moment(request.value("start")) or end - CANDLES_MAX * length + INSTANT
         if (end - start) // length > CANDLES_MAX:
             raise refused(
                 400,
