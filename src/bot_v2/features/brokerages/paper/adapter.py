@@ -106,28 +106,44 @@ class PaperBrokerage(PaperReads):
         wait: Callable[[float], object] | None = None,
     ) -> None:
         """Set up; nothing is opened before `connect`."""
-        self.settings = settings or PaperSettings()
-        """How the account is set up."""
         parts = Assembly(
-            settings=self.settings,
+            settings=settings or PaperSettings(),
             clock=clock,
             feed=feed,
             fees=fees,
             slippage=slippage,
             calendar=calendar,
         )
+        self._start(PaperExchange(parts), ids, wait)
+
+    def _start(
+        self,
+        exchange: PaperExchange,
+        ids: IdSource | None,
+        wait: Callable[[float], object] | None,
+    ) -> None:
+        self.settings = exchange.settings
+        """How the account is set up."""
         super().__init__(
             PaperSession(
-                PaperExchange(parts),
+                exchange,
                 account_id=self.settings.account_id,
                 round_trip_s=self.settings.round_trip_s,
                 wait=wait,
             )
         )
         self._ids = ids or self.idempotency.make_id
-        self._has_real_feed = (
-            self.settings.feed is not None if feed is None else not feed.is_synthetic
-        )
+        self._wait = wait
+
+    def another(self) -> PaperBrokerage:
+        """Return another brokerage of the same account and market, not yet connected.
+
+        It is what a second process would be to a real broker: each has its own session, and sees
+        what the other does. An account file stays held until both have disconnected.
+        """
+        other = PaperBrokerage.__new__(PaperBrokerage)
+        other._start(self.native, self._ids, self._wait)
+        return other
 
     def __repr__(self) -> str:
         return f"PaperBrokerage(account_id={self.settings.account_id!r})"
@@ -135,7 +151,7 @@ class PaperBrokerage(PaperReads):
     @property
     def is_synthetic(self) -> bool:
         """Whether the prices are made up."""
-        return not self._has_real_feed
+        return self.native.is_synthetic
 
     @property
     def market_description(self) -> str:
