@@ -31,6 +31,12 @@ class Funds:
         room = held if side is OrderSide.SELL else held.copy_negate()
         return room if room > 0 else ZERO
 
+    def capped(self, instrument: Instrument, record: OrderRecord, quantity: Decimal) -> Decimal:
+        """Return the quantity, or what there is to close where the order may do no more."""
+        if closes_only(record):
+            return min(quantity, self.closes(instrument, record.side))
+        return quantity
+
     def sells_asset(self, instrument: Instrument, record: OrderRecord) -> bool:
         """Return whether the order gives up something that the account has to have."""
         return (
@@ -114,3 +120,8 @@ class Funds:
         if available is None or required is None:
             return more, None
         return (required, available) if required > available else None
+
+
+def closes_only(record: OrderRecord) -> bool:
+    """Return whether an order may only lower a position."""
+    return record.reduce_only or record.position_effect is PositionEffect.CLOSE
