@@ -299,8 +299,7 @@ class PaperBrokerage(PaperReads):
             ConnectionError: not connected.
             InvalidRequestError: the market follows the clock, or the feed cannot be used.
         """
-        self.session.require_connected("advance")
-        return self.native.advance()
+        return self.session.advance()
 
     def replay(self) -> Iterator[MarketEvent]:
         """Yield each event of the feed that is left, once it has happened.
