@@ -46,7 +46,10 @@ def register(app: typer.Typer) -> None:
 def certify(
     target: Annotated[
         str,
-        typer.Argument(metavar="FACTORY", help="What makes the brokerage: package.module:name."),
+        typer.Argument(
+            metavar="TARGET",
+            help="What makes the brokerage: package.module:name, or the name of a brokerage.",
+        ),
     ],
     mode: Annotated[
         str,
