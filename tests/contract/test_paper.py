@@ -9,6 +9,7 @@ import pytest
 from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
 from bot_v2.features.brokerages.paper.factory import create_paper
 from bot_v2.features.brokerages.paper.venue import PaperVenue
+from bot_v2.testing.profile import ContractProfile
 from bot_v2.testing.suite import BrokerageContract
 
 
@@ -37,7 +38,12 @@ class TestPaper(BrokerageContract):
 
 
 class TestPaperOnMargin(BrokerageContract):
-    """A margin account that pays commission keeps the contract."""
+    """A margin account that pays commission, and trades in whole units, keeps the contract."""
+
+    @pytest.fixture
+    def contract_profile(self) -> ContractProfile:
+        """A product that has no balance of its own."""
+        return ContractProfile(symbol="EUR-USD")
 
     @pytest.fixture
     def given(self) -> dict[str, object]:

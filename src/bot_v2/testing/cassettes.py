@@ -68,8 +68,13 @@ class Provenance:
 
     def as_data(self) -> dict[str, str]:
         """Return the head of a cassette."""
-        data: dict[str, str] = attrs.asdict(self)
-        return {**data, "recorded_at": self.recorded_at.isoformat()}
+        return {
+            "recorded_against": self.recorded_against.value,
+            "recorded_at": self.recorded_at.isoformat(),
+            "recorded_with": self.recorded_with,
+            "note": self.note,
+            "seed": self.seed,
+        }
 
 
 class CassetteError(Exception):
