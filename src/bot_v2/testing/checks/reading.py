@@ -159,7 +159,8 @@ def _idempotent(ctx: CheckContext) -> None:
     Section.EVIDENCE,
 )
 def _just_placed(ctx: CheckContext) -> None:
-    """It is read at once: it has the request's client id, or OrderNotFoundError is raised."""
+    """Beside another it is read at once: it has its own client id, or is OrderNotFoundError."""
+    ctx.place_resting()
     request = ctx.request()
     order_id = ctx.id_of(ctx.place(request))
     try:
