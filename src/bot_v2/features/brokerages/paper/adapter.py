@@ -8,7 +8,12 @@ from typing import Final
 
 from bot_v2.features.brokerages.core.accounts import PositionSide
 from bot_v2.features.brokerages.core.capabilities import Capability
-from bot_v2.features.brokerages.core.declarations import CloseGuard, OrderHistory, Retention
+from bot_v2.features.brokerages.core.declarations import (
+    CloseGuard,
+    Environment,
+    OrderHistory,
+    Retention,
+)
 from bot_v2.features.brokerages.core.errors import (
     InvalidRequestError,
     Outcome,
@@ -84,7 +89,7 @@ class PaperBrokerage(PaperReads):
     """
 
     name: Final = NAME
-    environment: Final = "simulator"
+    environment: Final = Environment.SIMULATOR
     capabilities: Final = CAPABILITIES
     unsupported: Final = frozenset({"get_orderbook:level>=3"})
     idempotency: Final = IDEMPOTENCY
