@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot_v2.features.brokerages.core.declarations import Environment
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
 from bot_v2.features.brokerages.paper.venue import PaperVenue
@@ -37,7 +38,7 @@ class Untrue(PaperBrokerage):
 class Live(PaperBrokerage):
     """Says that it trades real money."""
 
-    environment = "live"  # type: ignore[misc]  # overriding a Final is the point
+    environment = Environment.LIVE  # type: ignore[misc]  # overriding a Final is the point
 
 
 def unmade() -> None:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot_v2.testing.live_guard import (
-    Environment,
-    EnvironmentRefusedError,
-    Mode,
-    check_environment,
-    environment_of,
-)
+from bot_v2.features.brokerages.core.declarations import Environment
+from bot_v2.testing.live_guard import EnvironmentRefusedError, Mode, check_environment
 
 
 class Says:
@@ -57,7 +52,8 @@ def test_a_venue_does_not_excuse_real_money() -> None:
 
 
 @pytest.mark.parametrize("said", ["LIVE", "demo", "", 1])
-def test_an_unknown_environment_is_refused(said: object) -> None:
-    """It is not guessed what was meant."""
-    with pytest.raises(EnvironmentRefusedError, match="accepted: simulator, sandbox"):
-        environment_of(Says(said))
+@pytest.mark.parametrize("mode", Mode)
+def test_an_unknown_environment_is_refused(mode: Mode, said: object) -> None:
+    """It is not guessed what was meant: what is not known to be harmless is live."""
+    with pytest.raises(EnvironmentRefusedError, match=f"it says {said!r}"):
+        check_environment(Says(said), mode, has_venue=True)

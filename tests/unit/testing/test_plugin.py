@@ -143,8 +143,8 @@ def test_an_exemption_shows_its_reason(certification: pytest.Pytester) -> None:
         ),
         ("test_session = None", "*TestMine overrides test_session of the contract suite*"),
         (
-            "def _run(self, request, card):\n        pass",
-            "*TestMine overrides _run of the contract suite*",
+            "def check_card(self, request, card):\n        pass",
+            "*TestMine overrides check_card of the contract suite*",
         ),
         ("pytestmark = pytest.mark.skip", "*is marked skip: use `exemptions`*"),
         ("pytestmark = pytest.mark.xfail", "*is marked xfail: use `exemptions`*"),

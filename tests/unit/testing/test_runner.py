@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot_v2.features.brokerages.core.capabilities import Capability
+from bot_v2.features.brokerages.core.declarations import Environment
 from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
 from bot_v2.features.brokerages.paper.factory import create_paper
 from bot_v2.features.brokerages.paper.venue import PaperVenue
@@ -231,7 +232,7 @@ def test_a_live_brokerage_is_refused_before_it_is_connected() -> None:
     """Nothing of it is called."""
 
     class Live(Leaky):
-        environment = "live"  # type: ignore[misc]  # overriding a Final is the point
+        environment = Environment.LIVE  # type: ignore[misc]  # overriding a Final is the point
 
     with pytest.raises(EnvironmentRefusedError, match="'live'"):
         run_cards(Live, only={"BC-A010"})
