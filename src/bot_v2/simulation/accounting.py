@@ -112,14 +112,24 @@ class Accounting:
         record.fees = EXACT.add(record.fees, due) if record.fees else due
         return value
 
-    def resize_position(self, instrument: Instrument, quantity: Decimal) -> None:
-        """Let a position have another quantity at the same cost."""
+    def split_position(self, instrument: Instrument, whole: Decimal, kept: Decimal) -> None:
+        """Let a position be of another quantity at the same cost.
+
+        Args:
+            instrument: what was split.
+            whole: how much the position would be, in order units.
+            kept: how much of that is kept; the rest is paid out, with its part of the cost.
+        """
         position = self.positions.get(instrument.asset)
-        if position is not None:
-            position.quantity = quantity
-            if not quantity:
-                position.cost = ZERO
-            self.changed_positions[instrument.asset] = position
+        if position is None:
+            return
+        position.quantity = kept
+        if not kept:
+            position.cost = ZERO
+        elif position.cost is not None and kept != whole:
+            share = EXACT.multiply(position.cost, kept)
+            position.cost = without_zeros(divide(share, whole, PLACES, Rounding.HALF_EVEN))
+        self.changed_positions[instrument.asset] = position
 
     def reverse(self, instrument: Instrument, fill: FillRecord, transaction: str) -> None:
         """Move back all that a fill moved, its fee included."""
