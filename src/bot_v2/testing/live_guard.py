@@ -44,5 +44,5 @@ def check_environment(broker: object, mode: Mode, *, has_venue: bool) -> None:
         accepted = " or ".join(repr(one.value) for one in sorted(_ALLOWED[mode]))
         raise EnvironmentRefusedError(
             f"the suite places orders: in {mode.value} mode the brokerage must say environment = "
-            f"{accepted}; it says {'nothing' if said is None else repr(said)}"
+            f"{accepted}; it says {'nothing' if said is None else repr(str(said))}"
         )

@@ -55,5 +55,5 @@ def test_a_venue_does_not_excuse_real_money() -> None:
 @pytest.mark.parametrize("mode", Mode)
 def test_an_unknown_environment_is_refused(mode: Mode, said: object) -> None:
     """It is not guessed what was meant: what is not known to be harmless is live."""
-    with pytest.raises(EnvironmentRefusedError, match=f"it says {said!r}"):
+    with pytest.raises(EnvironmentRefusedError, match=f"it says {str(said)!r}"):
         check_environment(Says(said), mode, has_venue=True)
