@@ -1,6 +1,4 @@
-"""Cards that neither the paper brokerage nor the made-up one meets: kept by a good brokerage,
-each caught on a bad one.
-"""
+"""Cards that paper and the made-up broker do not meet: kept by a good one, caught on a bad one."""
 
 from __future__ import annotations
 
@@ -18,7 +16,6 @@ from bot_v2.features.brokerages.core.capabilities import Capability
 from bot_v2.features.brokerages.core.errors import AmbiguousPositionError, AuthenticationError
 from bot_v2.features.brokerages.core.order_terms import Leg, OrderSide
 from bot_v2.features.brokerages.core.orderbook import Orderbook, PriceLevel
-from bot_v2.features.brokerages.core.symbols import parse_symbol
 from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
 from bot_v2.features.brokerages.paper.settings import PaperSettings
 from bot_v2.features.brokerages.paper.venue import PaperVenue
@@ -138,10 +135,9 @@ def placed_in_preview(broker: Any, good: Any, request: Any) -> Any:
     return good()
 
 
-def longer(expiry_of: Any) -> Any:
-    """The chain with the terms of another contract."""
+def misnamed() -> Any:
+    """A chain whose contract has the symbol of another."""
     product = attrs.evolve(CHAIN[0].product, strike=Decimal(1))
-    assert parse_symbol(product.symbol)
     return [attrs.evolve(CHAIN[0], product=product)]
 
 
@@ -180,7 +176,7 @@ BROKEN: dict[str, type[PaperBrokerage]] = {
     "BC-CA050": with_methods(VersatileBrokerage, list_candles=lambda b, good, *_: []),
     "BC-CA060": with_methods(VersatileBrokerage, list_candles=lambda b, good, *_: []),
     "BC-OC010": with_methods(
-        VersatileBrokerage, list_option_contracts=lambda b, good, u, e=None: longer(e)
+        VersatileBrokerage, list_option_contracts=lambda b, good, u, e=None: misnamed()
     ),
     "BC-OC020": with_methods(
         VersatileBrokerage, list_option_contracts=lambda b, good, u, e=None: list(CHAIN)
