@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def brokerage(given: dict[str, object]) -> PaperBrokerage:
 def venue(brokerage: PaperBrokerage) -> PaperVenue:
     """The exchange behind it."""
     return PaperVenue(brokerage)
+
+
+@pytest.fixture
+def reopen_brokerage(brokerage: PaperBrokerage) -> Callable[[], PaperBrokerage]:
+    """Another session of the same account."""
+    return brokerage.another
 
 
 class TestPaper(BrokerageContract):
