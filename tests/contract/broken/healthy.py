@@ -128,8 +128,8 @@ def _acme_venue() -> AcmeVenue:
 PROFILE: Final = ContractProfile(
     secrets=(SECRET,),
     settle_s=0.05,
-    stream_timeout_s=0.3,
-    health_timeout_s=0.2,
+    stream_timeout_s=0.6,
+    health_timeout_s=0.5,
     mute_timeout_s=MUTE_S,
     option_underlying="AAPL",
     legs=(

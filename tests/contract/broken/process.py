@@ -99,7 +99,7 @@ BROKEN: Final = (
         fault="The reply to a read is kept on the object, where another thread takes it.",
         on=PAPER,
         alter={name: _shared(name) for name in ("list_orders", "list_balances", "get_products")},
-        caught_by={"BC-T020": "list_balances in a thread to be"},
+        caught_by={"BC-T020": " in a thread to be "},
     ),
     Broken(
         name="the latest order cancelled",

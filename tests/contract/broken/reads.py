@@ -13,6 +13,7 @@ from bot_v2.features.brokerages.core.errors import (
     BrokerUnavailableError,
     ConnectionError,
     OrderNotFoundError,
+    Outcome,
     RateLimitError,
     TimeoutError,
 )
@@ -57,7 +58,7 @@ def _naive_when_late(order: Any) -> Any:
 def _slow(_: Any, real: Any) -> Any:
     health = real()
     if not health.api_responsive:
-        threading.Event().wait(0.3)
+        threading.Event().wait(0.7)
     return health
 
 
@@ -201,7 +202,7 @@ BROKEN: Final = (
         alter={
             "list_orders": on_error(
                 BrokerUnavailableError,
-                lambda _: BrokerUnavailableError("down", outcome="not_sent"),  # type: ignore[arg-type]
+                lambda _: BrokerUnavailableError("down", outcome=Outcome.NOT_SENT),
             )
         },
         caught_by={"BC-F030": "no outcome on the error of a read"},
@@ -243,7 +244,7 @@ BROKEN: Final = (
         fault="check_health() waits longer than its timeout.",
         on=PAPER,
         alter={"check_health": _slow},
-        caught_by={"BC-H030": "0.2 s; saw 0.3"},
+        caught_by={"BC-H030": "0.5 s; saw 0.7"},
         catalogue=("T14", "T15"),
     ),
     Broken(
