@@ -45,12 +45,12 @@ class TestPaper(BrokerageContract):
 
 
 class TestPaperOnMargin(BrokerageContract):
-    """A margin account that pays commission, and trades in whole units, keeps the contract."""
+    """A margin account that pays commission, and trades a share, keeps the contract."""
 
     @pytest.fixture
     def contract_profile(self) -> ContractProfile:
-        """A product that has no balance of its own."""
-        return ContractProfile(symbol="EUR-USD")
+        """A product that is no currency."""
+        return ContractProfile(symbol="AAPL")
 
     @pytest.fixture
     def given(self) -> dict[str, object]:

@@ -74,7 +74,7 @@ class BrokerageContract:
             subject = {
                 "brokerage": name_of(context.broker),
                 "mode": mode.value,
-                "capabilities": sorted(capabilities_of(context.broker)),
+                "capabilities": sorted(one.value for one in capabilities_of(context.broker)),
             }
             request.node.user_properties.append((SUBJECT, subject))
             folder = None if self.cassettes is None else Path(self.cassettes)

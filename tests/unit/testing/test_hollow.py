@@ -36,7 +36,7 @@ KEPT_BY_ANYTHING = {
         (Decimal(100), {"BC-M010", "BC-M120"}),
         (
             [],
-            {"BC-A020", "BC-A030", "BC-AC020", "BC-SY020", "BC-TR030"},
+            {"BC-A020", "BC-A030", "BC-AC020", "BC-SY020"},
         ),
     ],
     ids=["None", "True", "a number", "an empty list"],

@@ -230,15 +230,31 @@ def test_cassette_mode_says_that_nothing_is_recorded(certification: pytest.Pytes
 def test_the_plugin_is_idle_where_no_suite_is_used() -> None:
     """In a new interpreter it loads next to nothing, and no part of the suite."""
     code = (
-        "import sys, bot_v2.testing.plugin as p; p.pytest_collection_modifyitems([]); "
-        "p.pytest_terminal_summary(None); "
-        "print([n for n in ('attrs', 'attr', 'hypothesis', 'vcr', 'pytest', 'decimal', "
+        "import sys, types, bot_v2.testing.plugin as p; p.pytest_collection_modifyitems([]); "
+        "p.pytest_terminal_summary(types.SimpleNamespace(stats={'passed': [object()]})); "
+        "print([n for n in ('attrs', 'attr', 'hypothesis', 'vcr', 'pytest', "
         "'bot_v2.testing.suite') if n in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8"
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_results_of_other_processes_are_shown() -> None:
+    """A process that never loaded the suite shows what its workers report."""
+    code = (
+        "import sys, types, bot_v2.testing.plugin as p\n"
+        "report = types.SimpleNamespace(user_properties=[('contract_card', 'BC-D010')])\n"
+        "shown = types.ModuleType('bot_v2.testing.collection')\n"
+        "shown.show_conformance = lambda reporter: print(reporter.stats['passed'] == [report])\n"
+        "import bot_v2.testing; bot_v2.testing.collection = shown\n"
+        "p.pytest_terminal_summary(types.SimpleNamespace(stats={'passed': [report]}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8"
+    )
+    assert done.stdout.strip() == "True"
 
 
 def test_a_run_without_a_suite_is_not_touched(pytester: pytest.Pytester) -> None:

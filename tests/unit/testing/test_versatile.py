@@ -156,6 +156,7 @@ BROKEN: dict[str, type[PaperBrokerage]] = {
         VersatileBrokerage, list_trades=lambda b, good, s, limit=100: good()[::-1]
     ),
     "BC-TR020": with_methods(VersatileBrokerage, list_trades=lambda b, good, s, limit=100: []),
+    "BC-TR030": with_methods(VersatileBrokerage, list_trades=lambda b, good, s, limit=100: []),
     "BC-CA010": with_methods(VersatileBrokerage, list_candles=lambda b, good, *_: good() * 2),
     "BC-CA020": with_methods(
         VersatileBrokerage,
