@@ -95,7 +95,7 @@ def orders_per_second() -> float:
         place_market_orders(engine, ORDERS)
         best = max(best, ORDERS / (perf_counter() - started))
         assert len(engine.list_fills()) == ORDERS
-    engine.verify()
+        engine.verify()
     return best
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -65,8 +65,11 @@ class Accounting:
         """Return how much of a product's asset the account has; negative is short."""
         return self.ledger.wallet(instrument.asset)
 
-    def verify(self, live: Iterable[OrderRecord]) -> None:
+    def verify(self, live: Iterable[OrderRecord], instruments: Mapping[str, Instrument]) -> None:
         """Add up the ledger, the holds and the positions again.
+
+        A coin's position is left out: it is shown from the ledger itself, since the coin can also
+        be the money of another pair.
 
         Raises:
             LedgerError: something does not add up.
@@ -80,6 +83,14 @@ class Accounting:
                 raise LedgerError(
                     f"{self.holds.get(asset, ZERO)} {asset} is set aside, "
                     f"and the live orders hold {held.get(asset, ZERO)}"
+                )
+        for asset, position in self.positions.items():
+            instrument = instruments.get(position.symbol)
+            coin = instrument is not None and instrument.kind is Kind.PAIR
+            if instrument is None or (not coin and position.quantity != self.ledger.wallet(asset)):
+                raise LedgerError(
+                    f"the position in {position.symbol} is {position.quantity}, "
+                    f"and the ledger has {self.ledger.wallet(asset)}"
                 )
 
     def book(

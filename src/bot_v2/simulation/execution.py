@@ -131,6 +131,18 @@ class Execution:
         """Return whether the account can pay for what an order is about to take."""
         return self._shortfall(instrument, record, takes)[1] is None
 
+    def may_open(self, instrument: Instrument, record: OrderRecord, quantity: Decimal) -> bool:
+        """Return whether the account has the margin for a waiting order's fill at its limit.
+
+        An order that was to close needed no margin when it was placed; another may have closed
+        the position since, and this one would open one the other way.
+        """
+        if not self._accounting.borrows or record.price is None:
+            return True
+        return self.can_pay(
+            instrument, record, [Take(Offer(record.price, quantity), quantity, record.price)]
+        )
+
     def require_payment(
         self, instrument: Instrument, record: OrderRecord, takes: list[Take]
     ) -> None:

@@ -225,6 +225,20 @@ def test_margin_bounds_what_is_opened_and_never_what_is_closed() -> None:
     assert bench.total() == 200
 
 
+def test_orders_that_were_to_close_do_not_open_without_margin() -> None:
+    """Of several that could each close the position, the later ones need margin when filled."""
+    bench = Bench(kind=MARGIN, balances={"USD": D(1000)})
+    bench.quote("100", "101", symbol="ACME")
+    bench.place(SELL, "20", symbol="ACME", position_effect=OPENS)
+    orders = [bench.place(BUY, "20", symbol="ACME", price="100") for _ in range(3)]
+    assert bench.hold() == 0
+    bench.quote("99", "100", symbol="ACME")
+    ended = [bench.order(one) for one in orders]
+    rejected = api.OrderStatus.REJECTED
+    assert [one.filled_quantity for one in ended] == [20, 20, 0]
+    assert (ended[2].status, ended[2].status_reason) == (rejected, "insufficient_funds")
+
+
 def test_futures_settle_profit_and_loss_in_cash() -> None:
     """No cash moves at the entry; the multiplier counts; a close posts what was made."""
     bench = Bench(kind=MARGIN)

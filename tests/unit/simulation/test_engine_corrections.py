@@ -191,7 +191,9 @@ def test_only_a_smaller_quantity_keeps_the_place_in_the_queue() -> None:
     first, second, third = (bench.place(BUY, "2", price="98") for _ in range(3))
     bench.engine.modify(first.order_id, CHANGE(quantity=D(1)))
     bench.engine.modify(second.order_id, CHANGE(quantity=D(4)))
-    bench.trade("98", "3")
+    bench.trade("98", "1")
+    assert [bench.order(one).filled_quantity for one in (first, second, third)] == [1, 0, 0]
+    bench.trade("98", "2")
     assert [bench.order(one).filled_quantity for one in (first, second, third)] == [1, 0, 2]
 
 

@@ -172,6 +172,11 @@ def broken(state: EngineState, what: str) -> EngineState:
         balances.append(balances[0]._replace(asset="EUR"))
     elif what == "an order":
         del orders[1]
+    elif what == "a fill":
+        orders[0] = attrs.evolve(orders[0], filled_quantity=D(2))
+    elif what == "a position":
+        share = attrs.evolve(state.positions[0], asset="ACME", symbol="ACME")
+        return attrs.evolve(state, positions=[*state.positions, share])
     elif what == "an unknown account":
         entries[0] = entries[0]._replace(account="elsewhere")
     else:
@@ -190,6 +195,8 @@ def broken(state: EngineState, what: str) -> EngineState:
         "an order",
         "an unknown account",
         "a product",
+        "a fill",
+        "a position",
     ],
 )
 def test_a_state_that_does_not_add_up_is_refused(what: str) -> None:
