@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from bot_v2.features.brokerages.core.decimals import EXACT
+from bot_v2.features.brokerages.core.decimals import EXACT, decimal_to_text
 from bot_v2.features.brokerages.core.errors import InsufficientFundsError, Outcome
 from bot_v2.features.brokerages.core.order_terms import OrderSide, PositionEffect
 from bot_v2.simulation.accounting import Accounting
@@ -83,9 +83,11 @@ class Funds:
     ) -> InsufficientFundsError:
         """Return the error for what is required and what there is of it (REJECTED)."""
         required, available = short
-        have = "no price says what the account is worth" if available is None else available
+        have = "no price says what the account is worth"
+        if available is not None:
+            have = f"{decimal_to_text(available)} is available"
         return InsufficientFundsError(
-            f"the order needs {required} {asset} more; there is: {have}",
+            f"the order needs {decimal_to_text(required.normalize(EXACT))} {asset}; {have}",
             required=required,
             available=available,
             symbol=record.symbol,

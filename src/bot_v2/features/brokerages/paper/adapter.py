@@ -8,6 +8,7 @@ from typing import Final
 
 from bot_v2.features.brokerages.core.accounts import PositionSide
 from bot_v2.features.brokerages.core.capabilities import Capability
+from bot_v2.features.brokerages.core.decimals import decimal_to_text
 from bot_v2.features.brokerages.core.declarations import (
     CloseGuard,
     Environment,
@@ -333,7 +334,7 @@ class PaperBrokerage(PaperReads):
 
 
 def _result(order: Order, client_id: str) -> OrderResult:
-    message = f"{order.status.value}, filled {order.filled_quantity}"
+    message = f"{order.status.value}: {decimal_to_text(order.filled_quantity)} filled"
     return OrderResult(
         success=True,
         client_order_id=client_id,
