@@ -239,11 +239,13 @@ def test_a_live_brokerage_is_refused_before_it_is_connected() -> None:
 
 
 def test_what_a_card_left_open_is_cancelled() -> None:
-    """On a brokerage that outlives the card, no order of it stays alive."""
+    """On a brokerage that outlives the card, no order of it stays alive, and its session ends."""
     with Stand(paper, PaperVenue).built() as context:
         context.broker.connect()
         result = run_card(all_cards()["BC-R020"], context)
         assert result.status is Status.PASSED
         assert len(context.placed) == 5
+        assert not context.broker.is_connected()
+        context.broker.connect()
         statuses = {order.status.value for order in context.broker.list_orders()}
         assert statuses == {"cancelled"}
