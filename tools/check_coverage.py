@@ -22,10 +22,13 @@ WORST_SHOWN = 5
 PROMISES = {
     "src/bot_v2/features/brokerages/core": 95.0,
     "src/bot_v2/features/brokerages/http": 95.0,
-    "src/bot_v2/features/brokerages/paper": 90.0,
-    "src/bot_v2/simulation": 90.0,
-    "src/bot_v2/orchestration": 90.0,
-    "src/bot_v2/testing": 85.0,
+    "src/bot_v2/features/brokerages/coinbase": 90.0,
+    "src/bot_v2/venues": 90.0,
+    "src/bot_v2/features/brokerages/paper": 95.0,
+    "src/bot_v2/simulation": 95.0,
+    "src/bot_v2/orchestration": 95.0,
+    "src/bot_v2/testing": 95.0,
+    "src/bot_v2/cli": 95.0,
 }
 
 

@@ -57,10 +57,37 @@ from bot_v2.cli.app import main
 sys.argv = ["bot-v2", "list-types"]
 sys.exit(main())
 """,
-    "testing": "import bot_v2.testing.plugin, hypothesis, pytest, vcr",
-    "metrics": "import prometheus_client",
-    "sessions": "import exchange_calendars",
-    "parquet": "import pyarrow.parquet",
+    "testing": """
+from bot_v2.testing.certify import certify
+import bot_v2.testing.suite, hypothesis, vcr
+report = certify("bot_v2.features.brokerages.paper.adapter:PaperBrokerage")
+assert any(result.status == "passed" for result in report.results)
+""",
+    "metrics": """
+from bot_v2.orchestration.health_metrics import HealthMetrics
+HealthMetrics()
+import prometheus_client
+assert "bot_v2_broker_up" in prometheus_client.generate_latest().decode()
+""",
+    "sessions": """
+from datetime import UTC, datetime
+from bot_v2.simulation.sessions import ExchangeCalendar
+assert ExchangeCalendar("XNYS").is_open(datetime(2026, 11, 20, 15, tzinfo=UTC))
+""",
+    "parquet": """
+from decimal import Decimal
+from pathlib import Path
+from bot_v2.simulation.feeds.open_feed import open_feed
+try:
+    import pyarrow, pyarrow.parquet
+except ImportError:
+    pass
+else:
+    row = {"time": ["2026-11-20T15:00:00Z"], "price": ["1.5"], "size": ["2"]}
+    pyarrow.parquet.write_table(pyarrow.table(row), "AAPL.parquet")
+(event,) = open_feed(Path("AAPL.parquet")).events()
+assert event.price == Decimal("1.5")
+""",
     "redis": """
 from bot_v2.features.brokerages.http.quotas import Quota, Quotas
 Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/0")
@@ -68,7 +95,7 @@ Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/
     "venues": "import cryptography, starlette, uvicorn, websockets",
     "coinbase": "from coinbase.rest import RESTClient",
 }
-NAMED_WHEN_MISSING = ("cli", "redis")
+NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")
 
 # Parts of ours that are entered through a door which names the extra (the command `bot-v2`), or
 # that only their own extra's program loads (pytest): behind it they import plainly.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
 from bot_v2.features.brokerages.paper.factory import create_paper
 from bot_v2.features.brokerages.paper.venue import PaperVenue
+from bot_v2.testing.profile import ContractProfile
 from bot_v2.testing.suite import BrokerageContract
 
 
@@ -32,12 +34,23 @@ def venue(brokerage: PaperBrokerage) -> PaperVenue:
     return PaperVenue(brokerage)
 
 
+@pytest.fixture
+def reopen_brokerage(brokerage: PaperBrokerage) -> Callable[[], PaperBrokerage]:
+    """Another session of the same account."""
+    return brokerage.another
+
+
 class TestPaper(BrokerageContract):
     """A cash account in memory keeps the contract."""
 
 
 class TestPaperOnMargin(BrokerageContract):
-    """A margin account that pays commission keeps the contract."""
+    """A margin account that pays commission, and trades a share, keeps the contract."""
+
+    @pytest.fixture
+    def contract_profile(self) -> ContractProfile:
+        """A product that is no currency."""
+        return ContractProfile(symbol="AAPL")
 
     @pytest.fixture
     def given(self) -> dict[str, object]:

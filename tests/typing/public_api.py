@@ -39,6 +39,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     ConnectionError,
     DuplicateBehaviour,
     DuplicateOrderError,
+    Environment,
     EquitySymbol,
     ErrorContext,
     FeeRates,
@@ -127,6 +128,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     decimal_or_none,
     decimal_to_text,
     divide,
+    environment_of,
     format_symbol,
     idempotency_of,
     is_canonical,
@@ -242,6 +244,7 @@ def declarations(broker: object, profile: IdempotencyProfile) -> None:
     assert_type(idempotency_of(broker), IdempotencyProfile)
     assert_type(order_history_of(broker), OrderHistory)
     assert_type(close_guard_of(broker), CloseGuard)
+    assert_type(environment_of(broker), Environment)
     assert_type(balance_identity_of(broker), bool)
     assert_type(spot_as_positions_of(broker), bool)
     assert_type(methods_of(Capability.MARGIN), tuple[str, ...])
@@ -305,6 +308,7 @@ def enums() -> None:
     """Each member is its text, and is read from its text."""
     assert_type(Capability("margin"), Capability)
     assert_type(CloseGuard("atomic"), CloseGuard)
+    assert_type(Environment("paper"), Environment)
     assert_type(DuplicateBehaviour("rejects"), DuplicateBehaviour)
     assert_type(IdempotencyScope("forever"), IdempotencyScope)
     assert_type(Liquidity("maker"), Liquidity)

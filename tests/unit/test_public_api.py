@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
 import typing
@@ -93,8 +94,15 @@ MUST_NOT_LOAD = (
 
 def in_new_process(code: str) -> object:
     """What a program prints as JSON, run by a fresh interpreter."""
+    # Measuring coverage there would load what the program itself does not.
+    environ = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=environ,
     )
     return json.loads(done.stdout)
 

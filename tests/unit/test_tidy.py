@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
 BROKERAGES = "src/bot_v2/features/brokerages"
@@ -60,17 +58,9 @@ NAMES_A_BROKER = {
 # What core may import beside the standard library.
 CORE_IMPORTS = ("attrs", f"{BROKERAGES[4:].replace('/', '.')}.core", "bot_v2.shared.types")
 
+# Where the home of one person shows.
+HOME_PATH = re.compile(r"(?:^|[\s\"'=(])(?:/(?:home|Users)/\w|[A-Z]:\\\\?Users\\)")
 # Written in pieces, so that this file does not contain what it looks for.
-INDEX_HOSTS = re.compile(
-    "|".join(("pypi" + r"\.org", "python" + "hosted", "npm" + r"js\.(?:org|com)"))
-)
-MACHINE_PATHS = re.compile(
-    r"(?:^|[^a-zA-Z])/(?:" + "|".join(("work", "farm", "root", "opt")) + r")/|file:" + r"///opt"
-)
-STRAY_WORDS = re.compile(
-    "|".join(("clau" + "de", "chat" + "gpt", "anthro" + "pic", "sub-?" + "agent", "copi" + "lot")),
-    re.IGNORECASE,
-)
 UNFINISHED = re.compile(r"#\s*(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
 TYPE_IGNORE = re.compile(r"#\s*type:\s*" + r"ignore(?P<code>\[[\w, -]+\])?(?P<reason>.*)$")
 NOQA = re.compile(r"#\s*no" + r"qa(?P<codes>:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<reason>.*)$")
@@ -238,11 +228,17 @@ def test_every_adapter_is_under_the_import_rules() -> None:
         assert rules.count(f"bot_v2.features.brokerages.{adapter}") >= 4, adapter
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    [INDEX_HOSTS, MACHINE_PATHS, STRAY_WORDS],
-    ids=["package indexes", "paths of one machine", "stray words"],
-)
-def test_nothing_is_tied_to_one_place(pattern: re.Pattern[str]) -> None:
-    """No file names a package index, a path of one machine, or a tool that somebody wrote with."""
-    assert matches(pattern, list(tracked())) == []
+def test_nothing_is_tied_to_one_place() -> None:
+    """No file holds a path into somebody's home."""
+    assert matches(HOME_PATH, list(tracked())) == []
+
+
+def test_the_locks_hold_pins_and_hashes_and_no_address() -> None:
+    """Each line of a lock is a comment, a pinned requirement or a hash: where from is not said."""
+    locks = [path for path in tracked() if re.fullmatch(r"requirements/\w+\.txt", path)]
+    assert locks
+    line = re.compile(r"\s*(?:#[^/]*|[\w.\[\]-]+==[\w.!+]+[^/]*|--hash=sha256:[0-9a-f]{64} ?\\?)?")
+    odd = [
+        each for path in locks for each in text_of(path).splitlines() if not line.fullmatch(each)
+    ]
+    assert odd == []

@@ -38,6 +38,23 @@ TOLD: Final = frozenset({"failed", "exempt"})
 """The statuses of cards that are told one by one."""
 
 
+ModeOption = Annotated[
+    str,
+    typer.Option(
+        "--mode",
+        metavar="MODE",
+        help="What it is checked against. One of simulator, cassette, live; live is the broker's "
+        "sandbox or paper endpoint, never real money.",
+    ),
+]
+ExemptOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exempt", metavar="CARD=REASON", help="Leave a card out, and say why; repeatable."
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
     app.command("certify")(certify)
@@ -46,29 +63,19 @@ def register(app: typer.Typer) -> None:
 def certify(
     target: Annotated[
         str,
-        typer.Argument(metavar="FACTORY", help="What makes the brokerage: package.module:name."),
-    ],
-    mode: Annotated[
-        str,
-        typer.Option(
-            "--mode",
-            metavar="MODE",
-            help="What it is checked against. One of simulator, cassette, live; live is the "
-            "broker's sandbox or paper endpoint, never real money.",
+        typer.Argument(
+            metavar="TARGET",
+            help="What makes the brokerage: package.module:name, or the name of a brokerage.",
         ),
-    ] = "simulator",
+    ],
+    mode: ModeOption = "simulator",
     venue: Annotated[
         str | None,
         typer.Option(
             "--venue", metavar="FACTORY", help="What makes its simulated venue. Default: none."
         ),
     ] = None,
-    exempt: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--exempt", metavar="CARD=REASON", help="Leave a card out, and say why; repeatable."
-        ),
-    ] = None,
+    exempt: ExemptOption = None,
     json_file: Annotated[
         str | None, typer.Option("--json-file", metavar="FILE", help="Write the report as JSON.")
     ] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, Any, Final
 
 import typer
@@ -59,6 +60,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows the program's name. None: what this process was started with.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A name that the terminal cannot show must not end a command that has been carried out.
+            stream.reconfigure(errors="replace")
     command = get_command(app)
     try:
         # Outside of its own mode Typer returns an exit code, or nothing after a command that ended.

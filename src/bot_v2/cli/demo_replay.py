@@ -125,7 +125,9 @@ class Replay:
             type=OrderType.LIMIT,
             price=limit,
         )
-        self._entries[symbol] = self._place(request)
+        entry = self._place(request)
+        if entry is not None:
+            self._entries[symbol] = entry
 
     def _size(self, product: Product, limit: Decimal) -> Decimal:
         """Return what SHARE of the cash buys, rounded down to what can be ordered."""
@@ -148,16 +150,16 @@ class Replay:
         entry = self._entries.get(symbol)
         return entry is not None and self.broker.get_order(entry).status not in ENDED_STATUSES
 
-    def _place(self, request: OrderRequest) -> str:
+    def _place(self, request: OrderRequest) -> str | None:
         named = attrs.evolve(request, client_order_id=f"replay-{len(self.placed) + 1}")
         try:
             result = self.broker.place_order(named)
         except BrokerageError as error:
             self.say(f"refused: {sentence_for(named)}: {error.message}")
-            return ""
+            return None
         self.placed.append(result.client_order_id)
         self.say(f"placed {result.client_order_id}: {sentence_for(named)}")
-        return result.order_id or ""
+        return result.order_id
 
 
 def _price_of(event: MarketEvent) -> Decimal | None:

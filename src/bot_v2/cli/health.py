@@ -108,6 +108,9 @@ class _ConnectsFirst:
         """Connect if this is the first check; then ask for a sign of life."""
         if not self._is_tried:
             self._is_tried = True
+            # Imported here: it is the command that needs it, not the command line.
+            from bot_v2.orchestration.health_states import message_of
+
             try:
                 self._broker.connect()
             except BrokerageError as error:
@@ -115,7 +118,7 @@ class _ConnectsFirst:
                     connected=False,
                     api_responsive=False,
                     last_check_timestamp=utc_now().timestamp(),
-                    error_message=str(error),
+                    error_message=message_of(error),
                 )
         return self._broker.check_health()
 

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 import typer
 
-from bot_v2.features.brokerages.core.declarations import name_of
+from bot_v2.features.brokerages.core.declarations import (
+    Environment,
+    environment_of,
+    name_of,
+)
 from bot_v2.features.brokerages.core.errors import (
     AuthenticationError,
     BrokerageError,
@@ -39,9 +43,6 @@ ACCOUNT_VARIABLE: Final = "PAPER_ACCOUNT_FILE"
 
 IN_MEMORY: Final = ":memory:"
 """The account file that is none."""
-
-HARMLESS: Final = frozenset({"simulator", "sandbox", "paper"})
-"""The environments in which no real money moves; any other, and none declared, is live."""
 
 
 REFUSALS: Final = (
@@ -146,14 +147,9 @@ def session(broker: _B) -> Iterator[_B]:
             broker.disconnect()
 
 
-def environment_of(broker: object) -> str:
-    """Return where a brokerage's orders go; "live" where it does not say."""
-    return str(getattr(broker, "environment", "live")).lower()
-
-
 def is_live(broker: object) -> bool:
     """Whether real money may move."""
-    return environment_of(broker) not in HARMLESS
+    return environment_of(broker) is Environment.LIVE
 
 
 @contextmanager

@@ -45,13 +45,13 @@ def to_plain(value: object) -> Plain:
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
-    """Return a model, or a list or dict of them, as JSON text.
+    """Return a model, or a list or dict of them, as JSON text in ASCII, which no terminal breaks.
 
     Args:
         value: what to write.
         indent: spaces per level. None: one line.
     """
-    return json.dumps(to_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return json.dumps(to_plain(value), indent=indent, allow_nan=False)
 
 
 def from_plain(data: Plain, model: type[_T]) -> _T:

@@ -41,9 +41,8 @@ from bot_v2.simulation.execution import (
     BELOW_ONE_STEP,
     NOTHING_TO_REDUCE,
     Execution,
-    closes_only,
 )
-from bot_v2.simulation.funds import Funds
+from bot_v2.simulation.funds import Funds, closes_only
 from bot_v2.simulation.instruments import STOPS, Instrument, Kind
 from bot_v2.simulation.matching import WOULD_TAKE, Matcher, trigger_price
 from bot_v2.simulation.records import OrderRecord
@@ -299,6 +298,7 @@ class Acceptance:
         quantity = record.quantity
         if not takes or quantity is None:
             return None
+        quantity = self._funds.capped(instrument, record, quantity)
         taken = value = ZERO
         for take in takes:
             taken = EXACT.add(taken, take.quantity)

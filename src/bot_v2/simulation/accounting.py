@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -65,8 +65,11 @@ class Accounting:
         """Return how much of a product's asset the account has; negative is short."""
         return self.ledger.wallet(instrument.asset)
 
-    def verify(self, live: Iterable[OrderRecord]) -> None:
+    def verify(self, live: Iterable[OrderRecord], instruments: Mapping[str, Instrument]) -> None:
         """Add up the ledger, the holds and the positions again.
+
+        A coin's position is left out: it is shown from the ledger itself, since the coin can also
+        be the money of another pair.
 
         Raises:
             LedgerError: something does not add up.
@@ -80,6 +83,14 @@ class Accounting:
                 raise LedgerError(
                     f"{self.holds.get(asset, ZERO)} {asset} is set aside, "
                     f"and the live orders hold {held.get(asset, ZERO)}"
+                )
+        for asset, position in self.positions.items():
+            instrument = instruments.get(position.symbol)
+            coin = instrument is not None and instrument.kind is Kind.PAIR
+            if instrument is None or (not coin and position.quantity != self.ledger.wallet(asset)):
+                raise LedgerError(
+                    f"the position in {position.symbol} is {position.quantity}, "
+                    f"and the ledger has {self.ledger.wallet(asset)}"
                 )
 
     def book(
@@ -112,14 +123,24 @@ class Accounting:
         record.fees = EXACT.add(record.fees, due) if record.fees else due
         return value
 
-    def resize_position(self, instrument: Instrument, quantity: Decimal) -> None:
-        """Let a position have another quantity at the same cost."""
+    def split_position(self, instrument: Instrument, whole: Decimal, kept: Decimal) -> None:
+        """Let a position be of another quantity at the same cost.
+
+        Args:
+            instrument: what was split.
+            whole: how much the position would be, in order units.
+            kept: how much of that is kept; the rest is paid out, with its part of the cost.
+        """
         position = self.positions.get(instrument.asset)
-        if position is not None:
-            position.quantity = quantity
-            if not quantity:
-                position.cost = ZERO
-            self.changed_positions[instrument.asset] = position
+        if position is None:
+            return
+        position.quantity = kept
+        if not kept:
+            position.cost = ZERO
+        elif position.cost is not None and kept != whole:
+            share = EXACT.multiply(position.cost, kept)
+            position.cost = without_zeros(divide(share, whole, PLACES, Rounding.HALF_EVEN))
+        self.changed_positions[instrument.asset] = position
 
     def reverse(self, instrument: Instrument, fill: FillRecord, transaction: str) -> None:
         """Move back all that a fill moved, its fee included."""

@@ -241,7 +241,7 @@ class Corrections:
         transaction = self._desk.next_transaction(SPLIT)
         change = EXACT.subtract(after, before)
         accounting.ledger.transfer(transaction, MARKET, WALLET, instrument.asset, change)
-        accounting.resize_position(instrument, after)
+        accounting.split_position(instrument, whole, after)
         if mark is not None:
             new_mark = divide(mark, ratio, PLACES, Rounding.HALF_EVEN)
             paid = instrument.signed_value(rest, new_mark)

@@ -40,7 +40,7 @@ from bot_v2.simulation.modification import Modification
 from bot_v2.simulation.reading import Reading
 from bot_v2.simulation.records import OrderRecord
 from bot_v2.simulation.reports import Reports
-from bot_v2.simulation.restoring import restore_books, state_of
+from bot_v2.simulation.restoring import restore_books, state_of, verify_books
 from bot_v2.simulation.sessions import TradingCalendar
 from bot_v2.simulation.steps import Steps
 from bot_v2.simulation.ties import Ties
@@ -125,12 +125,12 @@ class MatchingEngine(Reading):
         return state_of(self._desk)
 
     def verify(self) -> None:
-        """Add up the ledger again, and the holds.
+        """Add up the ledger again, the holds, the positions and the fills of each order.
 
         Raises:
             LedgerError: something does not add up.
         """
-        self._desk.accounting.verify(self._desk.live.values())
+        verify_books(self._desk)
 
     # Orders
 

@@ -9,7 +9,7 @@ from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
 from bot_v2.features.brokerages.core.fills import Liquidity
 from bot_v2.features.brokerages.core.increments import quantize_price, quantize_quantity
 from bot_v2.features.brokerages.core.order_status import OrderStatus
-from bot_v2.features.brokerages.core.order_terms import OrderSide, PositionEffect
+from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.simulation.accounting import Accounting
 from bot_v2.simulation.desk import Desk, is_live
 from bot_v2.simulation.funds import Funds
@@ -74,9 +74,7 @@ class Execution:
                 return ZERO
             whole = divide(budget, unit, PLACES, Rounding.DOWN)
             wanted = quantize_quantity(instrument.product, whole, Rounding.DOWN)
-        if closes_only(record):
-            wanted = min(wanted, self._funds.closes(instrument, record.side))
-        return wanted
+        return self._funds.capped(instrument, record, wanted)
 
     def plan(self, instrument: Instrument, record: OrderRecord) -> list[Take]:
         """Return what an order would take of the market now, best price first."""
@@ -132,6 +130,18 @@ class Execution:
     def can_pay(self, instrument: Instrument, record: OrderRecord, takes: list[Take]) -> bool:
         """Return whether the account can pay for what an order is about to take."""
         return self._shortfall(instrument, record, takes)[1] is None
+
+    def may_open(self, instrument: Instrument, record: OrderRecord, quantity: Decimal) -> bool:
+        """Return whether the account has the margin for a waiting order's fill at its limit.
+
+        An order that was to close needed no margin when it was placed; another may have closed
+        the position since, and this one would open one the other way.
+        """
+        if not self._accounting.borrows or record.price is None:
+            return True
+        return self.can_pay(
+            instrument, record, [Take(Offer(record.price, quantity), quantity, record.price)]
+        )
 
     def require_payment(
         self, instrument: Instrument, record: OrderRecord, takes: list[Take]
@@ -252,6 +262,7 @@ class Execution:
         value = None
         if record.quantity is not None:
             quantity = EXACT.subtract(record.quantity, record.filled_quantity)
+            quantity = self._funds.capped(instrument, record, quantity)
         else:
             quantity = self.remaining(instrument, record, price)
             used = EXACT.multiply(record.filled_value, instrument.product.multiplier)
@@ -281,8 +292,3 @@ class Execution:
         """Set aside what the rest of an order needs, or end the order where that is too much."""
         if is_live(record) and not self.rehold(instrument, record):
             self._desk.end(record, OrderStatus.CANCELLED, NO_FUNDS)
-
-
-def closes_only(record: OrderRecord) -> bool:
-    """Return whether an order may only lower a position."""
-    return record.reduce_only or record.position_effect is PositionEffect.CLOSE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from bot_v2.features.brokerages.core.decimals import EXACT
+from bot_v2.features.brokerages.core.decimals import EXACT, decimal_to_text
 from bot_v2.features.brokerages.core.errors import InsufficientFundsError, Outcome
 from bot_v2.features.brokerages.core.order_terms import OrderSide, PositionEffect
 from bot_v2.simulation.accounting import Accounting
@@ -30,6 +30,12 @@ class Funds:
         held = self._accounting.quantity_of(instrument)
         room = held if side is OrderSide.SELL else held.copy_negate()
         return room if room > 0 else ZERO
+
+    def capped(self, instrument: Instrument, record: OrderRecord, quantity: Decimal) -> Decimal:
+        """Return the quantity, or what there is to close where the order may do no more."""
+        if closes_only(record):
+            return min(quantity, self.closes(instrument, record.side))
+        return quantity
 
     def sells_asset(self, instrument: Instrument, record: OrderRecord) -> bool:
         """Return whether the order gives up something that the account has to have."""
@@ -77,9 +83,11 @@ class Funds:
     ) -> InsufficientFundsError:
         """Return the error for what is required and what there is of it (REJECTED)."""
         required, available = short
-        have = "no price says what the account is worth" if available is None else available
+        have = "no price says what the account is worth"
+        if available is not None:
+            have = f"{decimal_to_text(available)} is available"
         return InsufficientFundsError(
-            f"the order needs {required} {asset} more; there is: {have}",
+            f"the order needs {decimal_to_text(required.normalize(EXACT))} {asset}; {have}",
             required=required,
             available=available,
             symbol=record.symbol,
@@ -114,3 +122,8 @@ class Funds:
         if available is None or required is None:
             return more, None
         return (required, available) if required > available else None
+
+
+def closes_only(record: OrderRecord) -> bool:
+    """Return whether an order may only lower a position."""
+    return record.reduce_only or record.position_effect is PositionEffect.CLOSE

@@ -320,6 +320,9 @@ class Matcher:
             if offered is not None and offered <= 0:
                 return  # crumbs of less than a step
             quantity = wanted if offered is None else min(wanted, offered)
+            if not self._execution.may_open(instrument, record, quantity):
+                self._refuse(record, NO_FUNDS)
+                continue
             take_within(offers, quantity)
             self.fill(instrument, record, quantity, record.price, Liquidity.MAKER)
 

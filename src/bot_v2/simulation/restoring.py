@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import attrs
 
+from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.simulation.desk import Desk, is_live
 from bot_v2.simulation.instruments import NEVER
@@ -53,8 +56,32 @@ def restore_books(state: EngineState, desk: Desk, timetable: Timetable) -> None:
             f"{desk.counters.orders} orders and {desk.counters.trades} executions were counted; "
             f"there are {len(desk.orders)} and {len(desk.fills)}"
         )
-    accounting.verify(desk.live.values())
+    verify_books(desk)
     desk.settle()
+
+
+def verify_books(desk: Desk) -> None:
+    """Add everything up again that is kept more than once.
+
+    Raises:
+        LedgerError: the ledger, the holds, the positions, or an order and its fills do not agree.
+    """
+    desk.accounting.verify(desk.live.values(), desk.instruments)
+    replaced = {fill.corrects for fill in desk.fills if fill.corrects is not None}
+    filled: dict[str, Decimal] = {}
+    for fill in desk.fills:
+        if fill.order_id not in desk.orders:
+            raise LedgerError(f"execution {fill.trade_id} is of no order: {fill.order_id}")
+        if not fill.busted and fill.trade_id not in replaced:
+            before = filled.get(fill.order_id, ZERO)
+            filled[fill.order_id] = EXACT.add(before, fill.quantity)
+    for record in desk.orders.values():
+        told = filled.get(record.order_id, ZERO)
+        if record.filled_quantity != told:
+            raise LedgerError(
+                f"order {record.order_id} is filled by {record.filled_quantity}, "
+                f"and its executions sum to {told}"
+            )
 
 
 def _restore_order(desk: Desk, record: OrderRecord, timetable: Timetable) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from bot_v2.features.brokerages.core.capabilities import capabilities_of
 from bot_v2.features.brokerages.core.declarations import name_of
 from bot_v2.features.brokerages.core.errors import BrokerageError
+from bot_v2.orchestration.broker_factory import create_brokerage
 from bot_v2.testing.cards import check_exemptions
 from bot_v2.testing.conformance import ConformanceReport, complete_results
 from bot_v2.testing.live_guard import EnvironmentRefusedError, Mode
@@ -56,7 +57,7 @@ def certify(
 
     Args:
         target: `package.module:factory` of the brokerage, called for every card; it is given the
-            venue where it has a parameter `venue`.
+            venue where it has a parameter `venue`. Or the name of a registered brokerage.
         mode: what it is checked against.
         venue: `package.module:factory` of its simulated venue. None: it has none.
         exemptions: the cards that are not looked at, with the reason of each.
@@ -107,13 +108,17 @@ def exit_status(report: ConformanceReport) -> ExitStatus:
 
 
 def factory_named(target: str) -> Callable[..., Any]:
-    """Return what `package.module:name` names; the working directory is searched, too.
+    """Return what `package.module:name` names, or the maker of a registered brokerage.
+
+    The working directory is searched, too.
 
     Raises:
         CouldNotRunError: there is no such module, or nothing callable of that name in it.
     """
     module_name, colon, attribute = target.partition(":")
-    if not colon or not module_name or not attribute:
+    if target and not colon:
+        return lambda: create_brokerage(target)
+    if not module_name or not attribute:
         raise CouldNotRunError(f"{target!r} is no factory; write package.module:name")
     with _working_directory_importable():
         try:

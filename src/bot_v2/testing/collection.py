@@ -85,7 +85,8 @@ def reports_of(stats: Mapping[str, list[Any]]) -> dict[str, ConformanceReport]:
         if RESULT in noted:
             of_suite.setdefault(card_id, result_from_data(noted[RESULT]))
         elif report.failed:
-            reason = str(report.longrepr).strip().splitlines()[-1]
+            crash = getattr(report.longrepr, "reprcrash", None)
+            reason = str(getattr(crash, "message", report.longrepr)).strip().splitlines()[0]
             of_suite[card_id] = CardResult(
                 card_id=card_id, status=Status.FAILED, reason=f"{report.when} failed: {reason}"
             )

@@ -240,7 +240,10 @@ class CheckContext:
     # The end.
 
     def clean_up(self) -> None:
-        """Cancel what the check left open; a brokerage under test may fail even at this."""
+        """Cancel what the check left open and end the session it was given.
+
+        A brokerage under test may fail even at this.
+        """
         if self._venue is not None:
             self._venue.clear_faults()
         for order_id in self.placed:
@@ -249,3 +252,5 @@ class CheckContext:
                     self.broker.cancel_order(order_id)
             except (BrokerageError, OSError, ArithmeticError, LookupError, TypeError, ValueError):
                 continue
+        with suppress(Exception):
+            self.broker.disconnect()

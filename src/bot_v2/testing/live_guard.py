@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from bot_v2.features.brokerages.core.declarations import Environment, environment_of
+
 
 class Mode(StrEnum):
     """What a brokerage is checked against."""
@@ -14,19 +16,6 @@ class Mode(StrEnum):
     """Recorded traffic: nothing leaves the machine."""
     LIVE = "live"
     """The broker's sandbox or paper endpoint, over the network."""
-
-
-class Environment(StrEnum):
-    """What an adapter says in `environment` that it talks to."""
-
-    SIMULATOR = "simulator"
-    """A venue of our own."""
-    SANDBOX = "sandbox"
-    """The broker's test system."""
-    PAPER = "paper"
-    """The broker's paper account."""
-    LIVE = "live"
-    """Real money."""
 
 
 class EnvironmentRefusedError(Exception):
@@ -40,24 +29,6 @@ _ALLOWED = {
 }
 
 
-def environment_of(broker: object) -> Environment | None:
-    """Return what an adapter says that it talks to. None: it does not say.
-
-    Raises:
-        EnvironmentRefusedError: what it says is no environment.
-    """
-    said: object = getattr(broker, "environment", None)
-    if said is None:
-        return None
-    try:
-        return Environment(str(said))
-    except ValueError:
-        accepted = ", ".join(Environment)
-        raise EnvironmentRefusedError(
-            f"the brokerage says environment {said!r}; accepted: {accepted}"
-        ) from None
-
-
 def check_environment(broker: object, mode: Mode, *, has_venue: bool) -> None:
     """Refuse a brokerage that may trade real money; called before it is connected.
 
@@ -66,13 +37,12 @@ def check_environment(broker: object, mode: Mode, *, has_venue: bool) -> None:
     Raises:
         EnvironmentRefusedError: it says `live`, says nothing, or says what the mode is not for.
     """
-    environment = environment_of(broker)
-    if environment is None and mode is Mode.SIMULATOR and has_venue:
+    said: object = getattr(broker, "environment", None)
+    if said is None and mode is Mode.SIMULATOR and has_venue:
         return
-    if environment not in _ALLOWED[mode]:
-        said = "nothing" if environment is None else repr(environment.value)
+    if environment_of(broker) not in _ALLOWED[mode]:
         accepted = " or ".join(repr(one.value) for one in sorted(_ALLOWED[mode]))
         raise EnvironmentRefusedError(
             f"the suite places orders: in {mode.value} mode the brokerage must say environment = "
-            f"{accepted}; it says {said}"
+            f"{accepted}; it says {'nothing' if said is None else repr(str(said))}"
         )

@@ -62,7 +62,8 @@ class BrokerageContract:
     cassettes: ClassVar[str | None] = None
     """The folder of recorded traffic, for cassette mode. None: there is none."""
 
-    def _run(self, request: pytest.FixtureRequest, card: Card) -> None:
+    def check_card(self, request: pytest.FixtureRequest, card: Card) -> None:
+        """Run one card on the fixtures, and note what became of it."""
         __tracebackhide__ = True
         mode = Mode(request.config.getoption("contract_mode", Mode.SIMULATOR))
         reason = self.exemptions.get(card.id)
@@ -73,7 +74,7 @@ class BrokerageContract:
             subject = {
                 "brokerage": name_of(context.broker),
                 "mode": mode.value,
-                "capabilities": sorted(capabilities_of(context.broker)),
+                "capabilities": sorted(one.value for one in capabilities_of(context.broker)),
             }
             request.node.user_properties.append((SUBJECT, subject))
             folder = None if self.cassettes is None else Path(self.cassettes)
@@ -93,7 +94,7 @@ def _test_of(letters: str, about: str) -> Callable[..., None]:
 
     def test(self: BrokerageContract, request: pytest.FixtureRequest, card: Card) -> None:
         __tracebackhide__ = True
-        self._run(request, card)
+        self.check_card(request, card)
 
     test.__doc__ = f"{about}: each sentence of the contract is kept."
     parameters = [
@@ -107,5 +108,7 @@ for _letters, (_module, _about) in GROUPS.items():
     _name = f"test_{_module.removeprefix('cap_')}"
     setattr(BrokerageContract, _name, _test_of(_letters, _about))
 
-SEALED = frozenset(name for name in vars(BrokerageContract) if name.startswith(("test_", "_run")))
+SEALED = frozenset(
+    name for name in vars(BrokerageContract) if name.startswith("test_") or name == "check_card"
+)
 """What a subclass must not override."""

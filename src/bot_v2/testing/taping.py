@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from bot_v2.features.brokerages.core.declarations import name_of
+from bot_v2.features.brokerages.core.declarations import Environment, environment_of, name_of
 from bot_v2.testing.cards import Card
 from bot_v2.testing.cassettes import (
     CassetteError,
@@ -23,7 +23,7 @@ from bot_v2.testing.cassettes import (
 )
 from bot_v2.testing.conformance import CardResult, Status
 from bot_v2.testing.context import CheckContext
-from bot_v2.testing.live_guard import Environment, Mode, environment_of
+from bot_v2.testing.live_guard import Mode
 from bot_v2.testing.runner import run_card
 from bot_v2.testing.scrubbing import Scrubber
 
@@ -67,10 +67,9 @@ class Taping:
     def _record(self, card: Card, context: CheckContext, folder: Path) -> CardResult:
         path = folder / f"{card.id}.yaml"
         seed = secrets.token_hex(8)
-        environment = environment_of(context.broker)
         provenance = Provenance(
             recorded_against=_AGAINST.get(
-                environment or Environment.SIMULATOR, RecordedAgainst.SIMULATOR
+                environment_of(context.broker), RecordedAgainst.SIMULATOR
             ),
             recorded_at=datetime.now(UTC).replace(microsecond=0),
             recorded_with=f"bot-v2 {_own_version()}, brokerage {name_of(context.broker)}",

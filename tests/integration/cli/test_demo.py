@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bot_v2.features.brokerages.core.errors import OrderRejectedError
+from bot_v2.features.brokerages.core.order_request import OrderRequest
+from bot_v2.features.brokerages.core.orders import OrderResult
+from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
 from tests.integration.cli.conftest import Run
 
 
@@ -108,3 +112,67 @@ def test_a_file_that_is_not_there_is_one_line(quick: Run) -> None:
     assert ran.code == 2
     assert "nowhere.csv" in ran.err
     assert "Traceback" not in ran.err
+
+
+def write_rows(path: Path, header: str, rows: list[str]) -> None:
+    """Write ticks, a minute apart."""
+    moment = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+    lines = [f"{(moment + timedelta(minutes=at)).isoformat()},{row}" for at, row in enumerate(rows)]
+    path.write_text("\n".join([f"time,{header}", *lines]) + "\n", "utf-8")
+
+
+JUMP = [*range(130, 100, -1), *range(100, 125), *[300] * 20, *range(299, 250, -1)]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        # The latest trade's price is one that can be traded at; the mid of a quote is not.
+        ("price,size", "{0}.00,1000", [("limit", "filled"), ("market", "filled")]),
+        ("price", "{0}.00", [("limit", "filled"), ("market", "filled")]),
+        ("bid,ask", "{0}.00,{0}.02", [("limit", "cancelled")]),
+    ],
+    ids=["trades", "prices", "quotes"],
+)
+def test_ticks_are_traded_too(
+    quick: Run, tmp_path: Path, header: str, row: str, expected: list[tuple[str, str]]
+) -> None:
+    """An entry that the market runs away from waits, and is cancelled when the averages cross."""
+    write_rows(tmp_path / "AAPL.csv", header, [row.format(price) for price in JUMP])
+    report = quick("demo", "--feed", "AAPL.csv", "--json").json
+    assert report["reconciled"] is True
+    assert [(one["type"], one["status"]) for one in report["orders"]] == expected
+    assert (Decimal(report["final_equity"]) > 100_000) is bool(report["fills"])
+
+
+def test_without_cash_nothing_is_placed(quick: Run, tmp_path: Path) -> None:
+    """An entry that would be of nothing is not placed, and the output says so."""
+    write_rows(tmp_path / "AAPL.csv", "price", [f"{price}.00" for price in JUMP])
+    ran = quick("demo", "--feed", "AAPL.csv", "--balance", "0")
+    assert ran.code == 0, ran.err
+    assert "too little cash for an entry" in ran.out
+    assert "no orders" in ran.out
+
+
+def test_a_refused_entry_does_not_end_the_replay(
+    quick: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the brokerage refuses is told, and the strategy goes on."""
+
+    def refuse(broker: PaperBrokerage, request: OrderRequest) -> OrderResult:
+        raise OrderRejectedError("not today")
+
+    monkeypatch.setattr(PaperBrokerage, "place_order", refuse)
+    write_rows(tmp_path / "AAPL.csv", "price", [f"{price}.00" for price in JUMP])
+    ran = quick("demo", "--feed", "AAPL.csv")
+    assert ran.code == 0, ran.err
+    assert ": not today" in ran.out
+    assert "the feed has ended" in ran.out
+
+
+@pytest.mark.parametrize("words", [("--seed", "-1"), ("--seed", "x"), ("--balance", "much")])
+def test_bad_options_are_named(quick: Run, words: tuple[str, str]) -> None:
+    """A seed that is no number, or a balance that is none, is refused by its name."""
+    ran = quick("demo", *words)
+    assert ran.code == 2
+    assert f"{words[0]} is '{words[1]}'" in ran.err

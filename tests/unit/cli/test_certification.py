@@ -95,7 +95,8 @@ def test_the_report_is_the_json(shell: Shell, asked: dict[str, Any]) -> None:
     ("words", "said"),
     [
         (("nowhere_at_all:create",), "nowhere_at_all cannot be imported"),
-        (("create",), "write package.module:name"),
+        (("create",), "an available brokerage: fake, lookup, sandbox"),
+        ((":create",), "write package.module:name"),
         (("tests.unit.cli.fakes:nothing",), "has nothing to call named nothing"),
         (("tests.unit.cli.fakes:FakeBrokerage",), "must say environment"),
         (("tests.unit.cli.fakes:FakeBrokerage", "--exempt", "BC-X999=none"), "names no card"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from bot_v2.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from bot_v2.features.brokerages.core import errors
 from bot_v2.features.brokerages.core.errors import BrokerageError
+from tests.unit.cli.fakes import Shell
 
 KINDS = sorted(
     {
@@ -86,3 +88,16 @@ def test_another_missing_package_is_not_blamed_on_the_extra() -> None:
     )
     assert done.returncode == 1
     assert "bot-v2[cli]" not in done.stderr
+
+
+def test_without_a_command_the_help_is_shown(shell: Shell) -> None:
+    """Exit code 2, and the list of commands."""
+    ran = shell.run()
+    assert ran.code == 2
+    assert "balances" in ran.err + ran.out
+
+
+def test_the_version_is_told(shell: Shell) -> None:
+    """--version prints the name and the version, and ends well."""
+    ran = shell.run("--version")
+    assert (ran.code, ran.out) == (0, f"bot-v2 {version('bot-v2')}\n")

@@ -40,7 +40,7 @@ def test_one_that_cannot_be_connected_says_why(shell: Shell) -> None:
     assert ran.code == 3
     (report,) = ran.json
     assert report["state"] == "down"
-    assert report["health"]["error_message"] == "bad key"
+    assert report["health"]["error_message"] == "AuthenticationError: bad key"
 
 
 def test_one_that_hangs_delays_no_other(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +80,22 @@ def test_watching_shows_people_what_changes(shell: Shell) -> None:
     )
     assert "fake  healthy  12.0 ms" in ran.out
     assert "unknown -> healthy" in ran.out
+
+
+def test_watching_tells_of_attempts_to_reconnect(shell: Shell) -> None:
+    """One that is down is connected again after a while, and the attempt is told."""
+    shell.fake.failures["connect"] = api.ConnectionError("unreachable")
+    shell.fake.failures["disconnect"] = api.ConnectionError("unreachable")
+    ran = shell.run(*("health", "--watch", "--broker", "fake", "--interval", "0.5", "--count", "3"))
+    assert ran.code == 3
+    assert "fake  down  ConnectionError: unreachable" in ran.out
+    assert "attempt 1 to reconnect  failed: ConnectionError: unreachable" in ran.out
+
+
+def test_a_failed_disconnect_changes_nothing(shell: Shell) -> None:
+    """The checks are what counts, not how the session ends."""
+    shell.fake.failures["disconnect"] = api.ConnectionError("gone")
+    assert shell.run("health", "--broker", "fake").code == 0
 
 
 @pytest.mark.parametrize(

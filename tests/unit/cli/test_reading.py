@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from bot_v2.cli.app import main
 from bot_v2.features.brokerages.core import interfaces as api
 from tests.unit.cli.fakes import Shell, an_order
 
@@ -180,3 +184,20 @@ def test_only_paper_gets_an_account_file(
     shell.run("balances", "--broker", "fake", "--account", "mine.sqlite")
     assert shell.fake.settings == {"account_file": "mine.sqlite"}
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
+def test_a_terminal_of_few_letters_breaks_nothing(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """Where the terminal has no such letter, another stands there, and JSON stays exact."""
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
+    shell.fake.orders = [an_order(client_order_id="Köln")]
+    assert main(["orders", "--broker", "fake", *options]) == 0
+    sys.stdout.flush()
+    text = printed.getvalue().decode("ascii")
+    if options:
+        assert json.loads(text)[0]["client_order_id"] == "Köln"
+    else:
+        assert "K?ln" in text

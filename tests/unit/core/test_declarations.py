@@ -49,6 +49,24 @@ def test_the_least_is_assumed_of_an_adapter_that_says_nothing() -> None:
     assert api.close_guard_of(SILENT) is api.CloseGuard.BEST_EFFORT
     assert api.balance_identity_of(SILENT) is False
     assert api.spot_as_positions_of(SILENT) is False
+    assert api.environment_of(SILENT) is api.Environment.LIVE
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"),
+    [
+        ("paper", api.Environment.PAPER),
+        ("SANDBOX", api.Environment.SANDBOX),
+        (api.Environment.SIMULATOR, api.Environment.SIMULATOR),
+        ("demo", api.Environment.LIVE),
+        (None, api.Environment.LIVE),
+    ],
+)
+def test_what_is_not_known_to_be_harmless_is_live(
+    said: object, understood: api.Environment
+) -> None:
+    """An environment that is misspelt or unknown never passes for a simulator."""
+    assert api.environment_of(SimpleNamespace(environment=said)) is understood
 
 
 def test_what_is_declared_is_read() -> None:

@@ -58,6 +58,7 @@ from bot_v2.features.brokerages.core.order_terms import (
     TakeProfit,
     TimeInForce,
 )
+from bot_v2.features.brokerages.paper import session
 from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
 from bot_v2.features.brokerages.paper.settings import PaperSettings
 from bot_v2.simulation.account import AccountKind
@@ -178,6 +179,39 @@ def test_health_is_told_and_never_raised(bench: Bench) -> None:
         assert health.error_message
     bench.broker.disconnect()
     assert not bench.broker.check_health().connected
+
+
+def test_a_health_check_waits_for_nobody_else(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another call holds the exchange, the check ends in its own time."""
+    monkeypatch.setattr(session, "HEALTH_TIMEOUT_S", 0.01)
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with bench.broker.native.lock:
+            held.set()
+            done.wait(JOIN_S)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(JOIN_S)
+    health = bench.broker.check_health()
+    done.set()
+    holder.join(JOIN_S)
+    assert (health.connected, health.api_responsive) == (True, False)
+
+
+def test_a_connect_that_fails_is_no_connection(bench: Bench) -> None:
+    """It raises, and everything else says that there is no session; the next one works."""
+    bench = Bench(connect=False)
+    bench.venue.inject(Fault.RESET_BEFORE, "connect")
+    with pytest.raises(ConnectionError):
+        bench.broker.connect()
+    assert not bench.broker.is_connected()
+    with pytest.raises(ConnectionError):
+        bench.broker.list_orders()
+    assert bench.broker.connect()
 
 
 @pytest.mark.parametrize("symbol", ["BTC-USD", "@BTC-USD"])

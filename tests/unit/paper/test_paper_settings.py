@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
+import attrs
 import pytest
 
 from bot_v2.features.brokerages.core.brokerage import IBrokerage
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
+from bot_v2.features.brokerages.paper import settings as settings_module
 from bot_v2.features.brokerages.paper.factory import create_paper
 from bot_v2.features.brokerages.paper.settings import (
     Durability,
@@ -123,3 +126,18 @@ def test_the_factory_makes_a_brokerage_and_opens_nothing(tmp_path: Path) -> None
     broker: IBrokerage = create_paper({"account_file": path}, {})
     assert not broker.is_connected()
     assert not path.exists()
+
+
+def test_the_readme_has_each_setting_and_its_default() -> None:
+    """The table of settings is the settings, in their order, with the defaults that they have."""
+    readme = Path(settings_module.__file__).with_name("README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", readme, re.MULTILINE))
+    fields = attrs.fields_dict(PaperSettings)
+    assert list(rows) == list(fields)
+    for name, told in rows.items():
+        default = fields[name].default
+        if told.startswith("`"):
+            shown = format(default, "g") if isinstance(default, float) else str(default)
+            assert told == f"`{shown}`", name
+        else:
+            assert default in (None, ()), name

@@ -147,7 +147,7 @@ def request(
     side: api.OrderSide, quantity: str | None = None, symbol: str = "BTC-USD", **terms: Any
 ) -> api.OrderRequest:
     """Return a request; prices and sizes may be given as text."""
-    exact = {
+    exact: dict[str, Any] = {
         name: D(value) if isinstance(value, str) and name in _DECIMALS else value
         for name, value in terms.items()
     }

@@ -119,6 +119,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.ended: dict[str, api.OrderStatus] = {}
         self.unsubscribe = self.engine.subscribe(self._hear)
         self.evidence: set[str] = set()
+        for product in PRODUCTS:
+            self.quote(product.symbol, D(99), 2, None, last=False)
 
     def _hear(self, event: api.OrderEvent) -> None:
         order = event.order
@@ -194,6 +196,19 @@ class EngineMachine(RuleBasedStateMachine):
                 bid_size=size,
                 ask_size=size,
                 last=bid if last else None,
+            )
+        )
+
+    @rule(symbol=SYMBOLS, middle=PRICES, sizes=st.lists(QUANTITIES, min_size=2, max_size=6))
+    def book(self, symbol: str, middle: D, sizes: list[D]) -> None:
+        """Change the book: several levels on both sides."""
+        levels = [(D(number // 2 + 1), size) for number, size in enumerate(sizes)]
+        self.engine.on_market(
+            api.Orderbook(
+                symbol=symbol,
+                bids=tuple(api.PriceLevel(middle - far, size) for far, size in levels[::2]),
+                asks=tuple(api.PriceLevel(middle + far, size) for far, size in levels[1::2]),
+                timestamp=self.clock(),
             )
         )
 

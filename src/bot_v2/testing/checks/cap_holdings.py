@@ -20,7 +20,9 @@ from bot_v2.testing.violation import expect, expect_error
     capabilities=(Capability.HOLDINGS,),
 )
 def _holdings(ctx: CheckContext) -> None:
-    """Of each holding the positions of its symbol add up to at least as much."""
+    """After a purchase, the positions of each holding's symbol add up to at least as much."""
+    if ctx.has_venue:
+        ctx.trade()
     held: Counter[str] = Counter()
     totals: dict[str, Decimal] = {}
     for position in ctx.broker.list_positions():

@@ -16,6 +16,8 @@ from bot_v2.testing.streams import listening
 from bot_v2.testing.violation import expect, expect_error
 
 STREAM = (Capability.QUOTE_STREAM,)
+QUIET_S = 0.1
+"""How long nothing must come for a stream to have said everything, in seconds."""
 
 
 def _bid_of(bid: Decimal) -> Callable[[object], bool]:
@@ -71,10 +73,12 @@ def _order(ctx: CheckContext) -> None:
             ctx.profile.stream_timeout_s,
             f"a quote with a bid of {bids[-1]}",
         )
+        listener.drain(QUIET_S)
         quotes = [one.quote for one in listener.seen if isinstance(one, QuoteEvent)]
     stamps = [one.timestamp for one in quotes]
     expect(stamps == sorted(stamps), "times that never fall", stamps)
-    places = [bids.index(one.bid) for one in quotes if one.bid in bids]
+    told = [one.bid for one in quotes]
+    places = [bids.index(bid) for bid in told if bid is not None and bid in bids]
     expect(places == sorted(places), f"bids in the order {bids}", places)
 
 

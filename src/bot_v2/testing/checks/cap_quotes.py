@@ -49,8 +49,9 @@ def _age(ctx: CheckContext) -> None:
     needs_venue=True,
 )
 def _exact(ctx: CheckContext) -> None:
-    """The market is put somewhere, and the quote shows its prices to the last digit."""
+    """A quote is read; the market is put elsewhere, and the next shows it to the last digit."""
     bid, _ = ctx.market.best()
+    ctx.untyped.get_quote(ctx.symbol)
     low, high = ctx.market.scaled(bid, "1.1"), ctx.market.scaled(bid, "1.2")
     ctx.market.set(low, high)
     wait_until(

@@ -47,7 +47,11 @@ def _unknown(ctx: CheckContext) -> None:
 
 @card("BC-TR030", "Trades are of the symbol asked for.", Section.SYMBOLS, capabilities=TRADES)
 def _of_symbol(ctx: CheckContext) -> None:
-    """Every trade has the symbol, a price that is not zero, and a size above zero."""
-    for trade in ctx.untyped.list_trades(ctx.symbol):
+    """After one of ours there are some; each has the symbol, a price that is not 0, a size."""
+    if ctx.has_venue:
+        ctx.trade()
+    trades = ctx.untyped.list_trades(ctx.symbol)
+    expect(bool(trades) or not ctx.has_venue, "at least one trade", trades)
+    for trade in trades:
         fits = trade.symbol == ctx.symbol and trade.price != 0 and trade.size > 0
         expect(fits, f"a trade of {ctx.symbol}", trade)

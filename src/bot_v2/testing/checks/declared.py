@@ -194,11 +194,7 @@ def _unsupported_raises(ctx: CheckContext) -> None:
         name = found["method"]
         call = calls[name] if name in calls else getattr(ctx.broker, name)
         if found["argument"] == "level":
-            level = int(found["value"])
-
-            def call(level: int = level) -> object:
-                return ctx.broker.get_orderbook(ctx.symbol, level)
-
+            call = partial(ctx.broker.get_orderbook, ctx.symbol, int(found["value"]))
         with ctx.nothing_arrives(name):
             error = expect_error(call, UnsupportedOperationError, when=entry)
         if name in WRITES:

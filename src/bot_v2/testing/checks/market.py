@@ -194,8 +194,9 @@ def _on_grid(ctx: CheckContext) -> None:
     needs_venue=True,
 )
 def _follows(ctx: CheckContext) -> None:
-    """After a trade at a new price, get_price() is the trade's price or between the new prices."""
+    """A price is read; after a trade at a new one, it is the trade's or between the new prices."""
     bid, _ = ctx.market.best()
+    ctx.broker.get_price(ctx.symbol)
     ctx.market.set(ctx.market.scaled(bid, "1.5"))
     low, high = ctx.market.best()
     order = ctx.trade(quantity=ctx.market.unit)

@@ -203,8 +203,11 @@ def _entry(ctx: CheckContext) -> None:
 
 @card("BC-P110", "The valuation of a position adds up.", Section.MODELS, needs_venue=True)
 def _valuation(ctx: CheckContext) -> None:
-    """Market value and profit follow from quantity, prices and multiplier."""
-    position = _bought(ctx)
+    """After a rise, market value and profit follow from quantity, prices and multiplier."""
+    bought = _bought(ctx)
+    bid, _ = ctx.market.best()
+    ctx.market.set(ctx.market.scaled(bid, "1.2"))
+    position = _await_position(ctx, bought.quantity)
     product, price = ctx.market.product, position.current_price
     if price is None or product.inverse:
         ctx.skip("the broker tells no current price")

@@ -146,8 +146,8 @@ def _id_constant(ctx: CheckContext) -> None:
 
 @card("BC-R110", "Reading changes nothing.", Section.NO_SILENT_CHANGE)
 def _idempotent(ctx: CheckContext) -> None:
-    """Orders, balances and positions are read twice, and are equal."""
-    ctx.place_resting()
+    """Two orders, balances and positions are read twice, and are equal."""
+    _await_listed(ctx, {ctx.place_resting(), ctx.place_resting()})
     for read in (ctx.broker.list_orders, ctx.broker.list_balances, ctx.broker.list_positions):
         first: object = read()
         expect_equal(read(), first, f"{read.__name__}() read again")
@@ -159,7 +159,8 @@ def _idempotent(ctx: CheckContext) -> None:
     Section.EVIDENCE,
 )
 def _just_placed(ctx: CheckContext) -> None:
-    """It is read at once: it has the request's client id, or OrderNotFoundError is raised."""
+    """Beside another it is read at once: it has its own client id, or is OrderNotFoundError."""
+    ctx.place_resting()
     request = ctx.request()
     order_id = ctx.id_of(ctx.place(request))
     try:

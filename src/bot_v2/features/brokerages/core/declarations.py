@@ -64,6 +64,19 @@ class CloseGuard(StrEnum):
     """We: a fresh read, less the closing orders that live. A race can turn it."""
 
 
+class Environment(StrEnum):
+    """Where a brokerage's orders go."""
+
+    SIMULATOR = "simulator"
+    """To a simulator on this machine."""
+    SANDBOX = "sandbox"
+    """To the broker's test system."""
+    PAPER = "paper"
+    """To the broker's paper account."""
+    LIVE = "live"
+    """To the market, with real money."""
+
+
 LEAST_HISTORY: Final = OrderHistory(
     retention=Retention.SESSION, session_zone="UTC", session_reset=time(0)
 )
@@ -73,6 +86,15 @@ LEAST_HISTORY: Final = OrderHistory(
 def name_of(broker: object) -> str:
     """Return the brokerage's name; its class's where it declares none."""
     return str(getattr(broker, "name", type(broker).__name__))
+
+
+def environment_of(broker: object) -> Environment:
+    """Return where a brokerage's orders go; live where it says nothing, or nothing that is known.
+
+    An adapter says it in `environment`, as a member or as its text.
+    """
+    said = str(getattr(broker, "environment", Environment.LIVE)).lower()
+    return Environment(said) if said in set(Environment) else Environment.LIVE
 
 
 def unsupported_of(broker: object) -> frozenset[str]:

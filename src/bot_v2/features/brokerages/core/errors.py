@@ -170,9 +170,9 @@ class InsufficientFundsError(BrokerageError):
     """The account cannot pay for the order, or lacks the margin."""
 
     required: Decimal | None
-    """What the order needs, in the account's currency. None: the broker does not say."""
+    """What the order needs, in the asset that the message names. None: not said."""
     available: Decimal | None
-    """What the account has for it, in the same currency. None: the broker does not say."""
+    """What the account has for it, of the same asset. None: not said."""
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from bot_v2.features.brokerages.core.decimals import EXACT, Rounding
+from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, decimal_to_text
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.products import Product
@@ -116,7 +116,9 @@ def _value_of(product: Product, request: OrderRequest) -> Decimal | None:
 def _off_grid(product: Product, name: str, value: Decimal, step: Decimal) -> InvalidFieldError:
     low = _to_step(value, step, Rounding.FLOOR)
     high = _to_step(value, step, Rounding.CEILING)
-    return _refusal(product, name, value, f"a multiple of {step}, such as {low} or {high}")
+    nearest = f"{decimal_to_text(low)} or {decimal_to_text(high)}"
+    accepted = f"a multiple of {decimal_to_text(step)}, such as {nearest}"
+    return _refusal(product, name, value, accepted)
 
 
 def _refusal(product: Product, name: str, value: object, accepted: str) -> InvalidFieldError:

@@ -8,7 +8,13 @@ from typing import Final
 
 from bot_v2.features.brokerages.core.accounts import PositionSide
 from bot_v2.features.brokerages.core.capabilities import Capability
-from bot_v2.features.brokerages.core.declarations import CloseGuard, OrderHistory, Retention
+from bot_v2.features.brokerages.core.decimals import decimal_to_text
+from bot_v2.features.brokerages.core.declarations import (
+    CloseGuard,
+    Environment,
+    OrderHistory,
+    Retention,
+)
 from bot_v2.features.brokerages.core.errors import (
     InvalidRequestError,
     Outcome,
@@ -84,7 +90,7 @@ class PaperBrokerage(PaperReads):
     """
 
     name: Final = NAME
-    environment: Final = "simulator"
+    environment: Final = Environment.SIMULATOR
     capabilities: Final = CAPABILITIES
     unsupported: Final = frozenset({"get_orderbook:level>=3"})
     idempotency: Final = IDEMPOTENCY
@@ -106,28 +112,44 @@ class PaperBrokerage(PaperReads):
         wait: Callable[[float], object] | None = None,
     ) -> None:
         """Set up; nothing is opened before `connect`."""
-        self.settings = settings or PaperSettings()
-        """How the account is set up."""
         parts = Assembly(
-            settings=self.settings,
+            settings=settings or PaperSettings(),
             clock=clock,
             feed=feed,
             fees=fees,
             slippage=slippage,
             calendar=calendar,
         )
+        self._start(PaperExchange(parts), ids, wait)
+
+    def _start(
+        self,
+        exchange: PaperExchange,
+        ids: IdSource | None,
+        wait: Callable[[float], object] | None,
+    ) -> None:
+        self.settings = exchange.settings
+        """How the account is set up."""
         super().__init__(
             PaperSession(
-                PaperExchange(parts),
+                exchange,
                 account_id=self.settings.account_id,
                 round_trip_s=self.settings.round_trip_s,
                 wait=wait,
             )
         )
         self._ids = ids or self.idempotency.make_id
-        self._has_real_feed = (
-            self.settings.feed is not None if feed is None else not feed.is_synthetic
-        )
+        self._wait = wait
+
+    def another(self) -> PaperBrokerage:
+        """Return another brokerage of the same account and market, not yet connected.
+
+        It is what a second process would be to a real broker: each has its own session, and sees
+        what the other does. An account file stays held until both have disconnected.
+        """
+        other = PaperBrokerage.__new__(PaperBrokerage)
+        other._start(self.native, self._ids, self._wait)
+        return other
 
     def __repr__(self) -> str:
         return f"PaperBrokerage(account_id={self.settings.account_id!r})"
@@ -135,7 +157,7 @@ class PaperBrokerage(PaperReads):
     @property
     def is_synthetic(self) -> bool:
         """Whether the prices are made up."""
-        return not self._has_real_feed
+        return self.native.is_synthetic
 
     @property
     def market_description(self) -> str:
@@ -283,8 +305,7 @@ class PaperBrokerage(PaperReads):
             ConnectionError: not connected.
             InvalidRequestError: the market follows the clock, or the feed cannot be used.
         """
-        self.session.require_connected("advance")
-        return self.native.advance()
+        return self.session.advance()
 
     def replay(self) -> Iterator[MarketEvent]:
         """Yield each event of the feed that is left, once it has happened.
@@ -313,7 +334,7 @@ class PaperBrokerage(PaperReads):
 
 
 def _result(order: Order, client_id: str) -> OrderResult:
-    message = f"{order.status.value}, filled {order.filled_quantity}"
+    message = f"{order.status.value}: {decimal_to_text(order.filled_quantity)} filled"
     return OrderResult(
         success=True,
         client_order_id=client_id,

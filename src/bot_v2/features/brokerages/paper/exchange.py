@@ -73,6 +73,8 @@ class PaperExchange:
         """Stand still and closed; nothing is read yet."""
         self.lock = threading.RLock()
         """The one lock around the engine."""
+        self.settings: Final = parts.settings
+        """How the account is set up."""
         self.pace: Final = parts.settings.effective_pace
         """Whether the clock or the caller moves the market."""
         self.history = CandleHistory()
@@ -147,6 +149,13 @@ class PaperExchange:
         else:
             self._pump = self._recorded = FeedPump(feed, lambda: self._due_by)
         self._feed = feed
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the prices are made up."""
+        if self._parts.feed is not None:
+            return self._parts.feed.is_synthetic
+        return self.settings.feed is None
 
     @property
     def feed(self) -> PriceFeed:

@@ -100,6 +100,7 @@ class PaperLink(Generic[_Venue]):
         is_write: bool,
         action: Callable[[_Venue], _T],
         timeout_s: float | None = None,
+        reach: Callable[[], _Venue] | None = None,
     ) -> _T:
         """Carry one call there and its reply back.
 
@@ -108,6 +109,7 @@ class PaperLink(Generic[_Venue]):
             is_write: True: the call can have an effect.
             action: what the exchange does for it.
             timeout_s: how long to wait for the exchange, in seconds. None: as long as it takes.
+            reach: another way to reach the exchange. None: the usual one.
 
         Raises:
             LinkError: the call, or its reply, did not make it.
@@ -117,7 +119,7 @@ class PaperLink(Generic[_Venue]):
         if not self._lock.acquire(timeout=-1 if timeout_s is None else timeout_s):
             raise LinkError(Fault.DROP_BEFORE_ACCEPT)
         try:
-            reply = self._serve(operation, is_write, action)
+            reply = self._serve(operation, is_write, action, reach or self._reach)
         finally:
             self._lock.release()
         self._travel(timeout_s)
@@ -131,7 +133,13 @@ class PaperLink(Generic[_Venue]):
         if way_s:
             self._wait(way_s)
 
-    def _serve(self, operation: str, is_write: bool, action: Callable[[_Venue], _T]) -> _T:
+    def _serve(
+        self,
+        operation: str,
+        is_write: bool,
+        action: Callable[[_Venue], _T],
+        reach: Callable[[], _Venue],
+    ) -> _T:
         fault = self._take(operation, FAULTS - _ON_STREAMS)
         if fault in _NOT_RECEIVED:
             raise LinkError(fault)
@@ -144,7 +152,7 @@ class PaperLink(Generic[_Venue]):
             raise LinkError(Fault.SESSION_EXPIRED)
         if fault in _WITHOUT_EFFECT:
             raise LinkError(fault, RETRY_AFTER_S if fault is Fault.RATE_LIMIT else None)
-        venue = self._venue_for(is_write)
+        venue = self._venue_for(is_write, reach())
         if fault not in _AFTER_EFFECT:
             return shift_times(action(venue), self.skew)
         with suppress(BrokerageError):
@@ -152,8 +160,7 @@ class PaperLink(Generic[_Venue]):
             action(venue)
         raise LinkError(fault)
 
-    def _venue_for(self, is_write: bool) -> _Venue:
-        venue = self._reach()
+    def _venue_for(self, is_write: bool, venue: _Venue) -> _Venue:
         if is_write and self.keeps_previous:
             self._previous = self._remember()
         if is_write or Fault.STALE_READ not in self._lasting or self._previous is None:

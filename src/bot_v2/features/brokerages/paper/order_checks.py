@@ -72,4 +72,4 @@ def prepare(
         )
     symbol = resolve(request.symbol, products)
     check_order_request(products[symbol], request)
-    return attrs.evolve(request, symbol=symbol)
+    return request if symbol == request.symbol else attrs.evolve(request, symbol=symbol)

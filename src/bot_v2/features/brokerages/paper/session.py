@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot_v2.features.brokerages.core.errors import (
@@ -25,6 +25,7 @@ from bot_v2.features.brokerages.paper.link import LinkError, PaperLink
 from bot_v2.features.brokerages.paper.streams import Broadcaster, EventStream, Subscription
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.faults import Fault
+from bot_v2.simulation.market import MarketEvent
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -88,7 +89,12 @@ class PaperSession:
             ConnectionError: the exchange cannot be reached, on demand.
         """
         self.exchange.open(self)
-        products = self._carry("connect", False, lambda engine: list(engine.products), {})
+        try:
+            products = self._carry("connect", False, lambda engine: list(engine.products), {})
+        except BaseException:
+            if not self._is_connected:
+                self.exchange.close(self)
+            raise
         self.products = {product.symbol: product for product in products}
         self._is_connected, self._has_expired = True, False
         self.orders.open()
@@ -112,7 +118,7 @@ class PaperSession:
         message = None if self._is_connected else "not connected"
         if message is None:
             try:
-                self._carry("check_health", False, _nothing, {}, HEALTH_TIMEOUT_S)
+                self._ping()
             except Exception as error:  # noqa: BLE001 - a health check never raises
                 message = str(error)
         return BrokerHealth(
@@ -175,6 +181,16 @@ class PaperSession:
 
         return self._carry(operation, True, act, context)
 
+    def advance(self) -> MarketEvent | None:
+        """Let the feed's next event happen; return it. None: the feed has ended.
+
+        Raises:
+            BrokerageError: not connected, or the feed cannot be used.
+        """
+        self.require_connected("advance")
+        with self._told(self._facts("advance", {}), is_write=False):
+            return self.exchange.advance()
+
     def require_connected(self, operation: str) -> None:
         """Refuse a call before `connect`.
 
@@ -236,12 +252,28 @@ class PaperSession:
         self.require_connected(operation)
 
         def make() -> EventStream[_E]:
-            return EventStream[_E](self.exchange.present, self.exchange.idle)
+            return EventStream[_E](self.exchange.present, self._idle)
 
         def start() -> None:
             self.read(operation, lambda _: watch())
 
         return Subscription(broadcaster, wants, make, start)
+
+    def _ping(self) -> None:
+        # The market is not brought up to now: a live feed's own reads can take longer than this
+        # may. An engine that has stopped says so.
+        with self._told(self._facts("check_health", {}), is_write=False):
+            self.link.call(
+                "check_health",
+                False,
+                lambda engine: engine.on_time(),
+                HEALTH_TIMEOUT_S,
+                lambda: self.exchange.engine,
+            )
+
+    def _idle(self) -> float | None:
+        with self._told(self._facts("stream", {}), is_write=False):
+            return self.exchange.idle()
 
     def _carry(
         self,
@@ -249,30 +281,33 @@ class PaperSession:
         is_write: bool,
         action: Callable[[MatchingEngine], _T],
         context: ErrorContext,
-        timeout_s: float | None = None,
     ) -> _T:
-        facts: ErrorContext = {
+        with self._told(self._facts(operation, context), is_write=is_write):
+            return self.link.call(operation, is_write, action)
+
+    def _facts(self, operation: str, context: ErrorContext) -> ErrorContext:
+        return {
             **context,
             "broker": NAME,
             "operation": operation,
             "account_id": self.account_id,
         }
+
+    @contextmanager
+    def _told(self, facts: ErrorContext, *, is_write: bool) -> Iterator[None]:
+        """Raise what goes wrong as the caller's side knows it."""
         try:
-            return self.link.call(operation, is_write, action, timeout_s)
+            yield
         except LinkError as failure:
             self._has_expired |= failure.fault is Fault.SESSION_EXPIRED
             error = error_from_fault(failure.fault, is_write, failure.retry_after_s, facts)
             raise error from failure
         except OrderOutcomeUnknownError as error:
-            if is_write:
-                complete_error(error, is_write, facts)
-                raise
-            # The market moved, and the step could not be stored: the asker's call changed nothing.
-            raise BrokerUnavailableError(error.message, **facts) from error
+            if not is_write:
+                # The market moved, and that could not be stored: the caller's own call did nothing.
+                raise BrokerUnavailableError(error.message, **facts) from error
+            complete_error(error, is_write, facts)
+            raise
         except BrokerageError as error:
             complete_error(error, is_write, facts)
             raise
-
-
-def _nothing(_: MatchingEngine) -> None:
-    """Answer without doing anything: a sign of life."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -96,9 +96,10 @@ class Table(Generic[_R]):
             columns.insert(0, "place INTEGER PRIMARY KEY")
         connection.execute(f"CREATE TABLE {self.name} ({', '.join(columns)})")
 
-    def write(self, connection: sqlite3.Connection, records: Iterable[_R]) -> None:
+    def write(self, connection: sqlite3.Connection, records: Sequence[_R]) -> None:
         """Insert records, or replace those with the same key."""
-        connection.executemany(self._put, [self._row(record) for record in records])
+        if records:
+            connection.executemany(self._put, [self._row(record) for record in records])
 
     def read(self, connection: sqlite3.Connection) -> list[_R]:
         """Return every record; without a key, in the order in which they were written."""
