@@ -59,6 +59,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def place(broker: CoinbaseBrokerage, request: OrderRequest = RESTING) -> str:
+    """Place an order, and return its id."""
+    order_id = broker.place_order(request).order_id
+    assert order_id
+    return order_id
+
+
 @attrs.define
 class Bench:
     """What a test of the catalogue has at hand."""

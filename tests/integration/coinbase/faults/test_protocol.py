@@ -30,15 +30,11 @@ from tests.integration.coinbase.faults.conftest import (
     SYMBOL,
     TAKING,
     Bench,
+    place,
 )
 from tests.integration.http.wire_server import Received, reply
 
 D = Decimal
-
-
-def placed(broker: CoinbaseBrokerage) -> str:
-    """Place the order that rests, and return its id."""
-    return broker.place_order(RESTING).order_id
 
 
 def said_of(bench: Bench, broker: CoinbaseBrokerage, order_id: str, **fields: Any) -> Order:
@@ -75,7 +71,7 @@ def test_p02_a_fill_before_its_answer(bench: Bench, broker: CoinbaseBrokerage) -
 
 def test_p03_a_fill_after_the_cancel(bench: Bench, broker: CoinbaseBrokerage) -> None:
     """P03: a fill that is told after the cancel counts: in the order, and among the fills."""
-    order_id = placed(broker)
+    order_id = place(broker)
     assert broker.cancel_order(order_id)
     assert broker.get_order(order_id).status is OrderStatus.CANCELLED
     bench.venue.late_fill(order_id, D("0.004"), D(50_000))
@@ -107,7 +103,7 @@ def test_p06_a_bust_and_a_correction(
 
 def test_p07_words_that_nobody_knows(bench: Bench, broker: CoinbaseBrokerage) -> None:
     """P07: a status or a field that no table has is kept as it is; the order does not go away."""
-    order_id = placed(broker)
+    order_id = place(broker)
     told = said_of(bench, broker, order_id, status="PONDERING", a_new_field={"deep": [1]})
     assert (told.status, told.native_status) == (OrderStatus.UNKNOWN, "PONDERING")
     assert (told.order_id, told.quantity) == (order_id, RESTING.quantity)
@@ -123,7 +119,7 @@ def test_p07_a_refusal_that_nobody_knows(bench: Bench, broker: CoinbaseBrokerage
 
 def test_p08_a_read_that_cannot_be_parsed(bench: Bench, broker: CoinbaseBrokerage) -> None:
     """P08: what cannot be parsed is an error of that read, and the next one is as good as ever."""
-    order_id = placed(broker)
+    order_id = place(broker)
     bench.front.answer("GET", order_id, reply(b'{"order": {'))
     with pytest.raises(BrokerAPIError, match="not as documented"):
         broker.get_order(order_id)
@@ -135,7 +131,7 @@ def three_orders(bench: Bench, broker: CoinbaseBrokerage) -> list[str]:
     """Place more orders than a page has, and return their ids, newest first."""
     bench.orders_max = 3
     asked = [attrs.evolve(RESTING, client_order_id=f"catalogue-{number}") for number in range(3)]
-    return [broker.place_order(one).order_id for one in asked][::-1]
+    return [place(broker, one) for one in asked][::-1]
 
 
 def test_p10_a_cursor_that_comes_again(bench: Bench, broker: CoinbaseBrokerage) -> None:
@@ -177,7 +173,7 @@ def test_p11_a_refusal_within_a_success(bench: Bench, broker: CoinbaseBrokerage)
     with pytest.raises(OrderRejectedError) as caught:
         broker.place_order(attrs.evolve(RESTING, price=D(70_000), post_only=True))
     assert (caught.value.http_status, caught.value.outcome) == (200, Outcome.REJECTED)
-    order_id = placed(broker)
+    order_id = place(broker)
     refused = {"success": False, "failure_reason": "COMMANDER_REJECTED_CANCEL_ORDER"}
     others = [{"success": True, "order_id": "another"}, {**refused, "order_id": order_id}]
     bench.front.answer("POST", "/batch_cancel", reply(json.dumps({"results": others}).encode()))
@@ -193,7 +189,7 @@ def test_p11_a_batch_without_the_order(
     bench: Bench, broker: CoinbaseBrokerage, results: list[object]
 ) -> None:
     """P11: a batch of results in which the order is not says nothing of the order."""
-    order_id = placed(broker)
+    order_id = place(broker)
     bench.front.edit("POST", "/batch_cancel", lambda _: {"results": results})
     with pytest.raises(OrderOutcomeUnknownError):
         broker.cancel_order(order_id)
@@ -201,7 +197,7 @@ def test_p11_a_batch_without_the_order(
 
 def test_p12_a_batch_that_fails_whole(bench: Bench, broker: CoinbaseBrokerage) -> None:
     """P12: a batch of cancels that breaks leaves each cancel in it unknown."""
-    order_id = placed(broker)
+    order_id = place(broker)
     bench.venue.inject(Fault.SERVER_ERROR, "cancel_order")
     with pytest.raises(OrderOutcomeUnknownError) as caught:
         broker.cancel_order(order_id)
@@ -224,14 +220,14 @@ def test_p13_a_success_without_an_id(
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1_000", "ten", "0x10"])
 def test_p14_numbers_that_are_none(bench: Bench, broker: CoinbaseBrokerage, text: str) -> None:
     """P14: a text that is no finite number is an error, and never a quantity."""
-    order_id = placed(broker)
+    order_id = place(broker)
     with pytest.raises(BrokerAPIError, match="not as documented"):
         said_of(bench, broker, order_id, filled_size=text)
 
 
 def test_p14_numbers_in_other_forms(bench: Bench, broker: CoinbaseBrokerage) -> None:
     """P14: a number keeps its digits in scientific notation, too; an empty one is missing."""
-    order_id = placed(broker)
+    order_id = place(broker)
     told = said_of(
         bench, broker, order_id, filled_size="1E-8", average_filled_price="50000.10", total_fees=""
     )
@@ -251,7 +247,7 @@ def test_p15_moments_of_any_precision_and_zone(
     bench: Bench, broker: CoinbaseBrokerage, text: str, expected: datetime
 ) -> None:
     """P15: moments are UTC, whatever their zone and their digits."""
-    told = said_of(bench, broker, placed(broker), created_time=text)
+    told = said_of(bench, broker, place(broker), created_time=text)
     assert told.timestamp == expected
     assert told.timestamp.utcoffset() == timedelta(0)
 
@@ -259,7 +255,7 @@ def test_p15_moments_of_any_precision_and_zone(
 @pytest.mark.parametrize("text", ["2026-03-08T06:59:59", "1772952000", "1772952000000"])
 def test_p15_moments_without_a_zone(bench: Bench, broker: CoinbaseBrokerage, text: str) -> None:
     """P15: a moment whose zone or unit would have to be guessed is an error."""
-    order_id = placed(broker)
+    order_id = place(broker)
     with pytest.raises(BrokerAPIError, match="no moment with a zone"):
         said_of(bench, broker, order_id, created_time=text)
 
@@ -269,11 +265,11 @@ def test_p16_units_go_there_and_back(bench: Bench) -> None:
     broker = bench.open(enable_derivatives=True)
     bench.orders_max = 2
     asked = attrs.evolve(RESTING, symbol=PERPETUAL, quantity=D("0.0100"))
-    order = broker.get_order(broker.place_order(asked).order_id)
+    order = broker.get_order(place(broker, asked))
     assert (order.symbol, order.quantity, order.price) == (PERPETUAL, D("0.01"), D(50_000))
     assert bench.venue.orders_received()[0].symbol == PERPETUAL
     spend = attrs.evolve(TAKING, quantity=None, notional=D(600), client_order_id="catalogue-2")
-    bought = broker.get_order(broker.place_order(spend).order_id)
+    bought = broker.get_order(place(broker, spend))
     assert (bought.quantity, bought.notional) == (None, D(600))
     assert D("0.009") < bought.filled_quantity <= D("0.01")
 
@@ -281,7 +277,7 @@ def test_p16_units_go_there_and_back(bench: Bench) -> None:
 @pytest.mark.parametrize("field", ["order_id", "product_id", "status"])
 def test_p17_a_field_that_was_renamed(bench: Bench, broker: CoinbaseBrokerage, field: str) -> None:
     """P17: an order that lacks what it cannot be without is an error, and no half order."""
-    order_id = placed(broker)
+    order_id = place(broker)
 
     def rename(said: Any) -> Any:
         order = dict(said["order"])
@@ -299,7 +295,7 @@ def test_p18_candles_that_form_miss_and_overlap(bench: Bench, broker: CoinbaseBr
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - 4 * day
 
     def disorder(said: Any) -> Any:
-        newest, second, third, fourth, fifth = said["candles"]
+        newest, second, _, fourth, fifth = said["candles"]
         return {"candles": [newest, second, second, fourth, fifth]}
 
     bench.front.edit("GET", "/candles", disorder)
@@ -313,7 +309,7 @@ def test_p19_a_snapshot_that_is_older(bench: Bench, broker: CoinbaseBrokerage) -
 
     What a caller compares by is in the order: when it was last updated.
     """
-    order_id = placed(broker)
+    order_id = place(broker)
     go, arrived = threading.Event(), threading.Event()
 
     def answer_late(connection: socket.socket, received: Received) -> bool:
@@ -331,5 +327,5 @@ def test_p19_a_snapshot_that_is_older(bench: Bench, broker: CoinbaseBrokerage) -
     newer = broker.get_order(order_id)
     go.set()
     reading.join()
-    assert (older[0].filled_quantity, newer.filled_quantity) == (0, D("0.004"))
+    assert (older[0].filled_quantity, newer.filled_quantity) == (D(0), D("0.004"))
     assert broker.get_order(order_id) == newer

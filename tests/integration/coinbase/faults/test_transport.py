@@ -33,6 +33,7 @@ from tests.integration.coinbase.faults.conftest import (
     TAKING,
     TIMEOUT_S,
     Bench,
+    place,
 )
 from tests.integration.coinbase.faults.front import Front
 from tests.integration.http.certificates import write_certificate
@@ -73,7 +74,7 @@ def test_t01_dns_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
             broker.get_order_by_client_id(REF)
     assert bench.placements == 0
     # The same id may leave again, and this time it does.
-    assert broker.place_order(RESTING).order_id == bench.the_order(broker).order_id
+    assert place(broker) == bench.the_order(broker).order_id
 
 
 def test_t02_connect_refused(bench: Bench) -> None:
@@ -131,7 +132,7 @@ def test_t04_read_timeout_after_acceptance(bench: Bench, broker: CoinbaseBrokera
     bench.place_unknown(broker)
     assert bench.placements == 1
     found = bench.the_order(broker)
-    assert broker.place_order(RESTING).order_id == found.order_id
+    assert place(broker) == found.order_id
 
 
 def test_t05_read_timeout_never_arrived(bench: Bench, broker: CoinbaseBrokerage) -> None:
@@ -140,7 +141,7 @@ def test_t05_read_timeout_never_arrived(bench: Bench, broker: CoinbaseBrokerage)
     bench.place_unknown(broker)
     assert bench.placements == 1
     assert bench.is_absent(broker)
-    assert broker.place_order(RESTING).order_id == bench.the_order(broker).order_id
+    assert place(broker) == bench.the_order(broker).order_id
 
 
 def test_t06_late_arrival(bench: Bench, broker: CoinbaseBrokerage) -> None:
