@@ -238,6 +238,34 @@ REFUSALS: tuple[tuple[dict[str, Any], str, str], ...] = (
         "UNKNOWN_FAILURE_REASON",
         "PREVIEW_STOP_PRICE_BELOW_LAST_TRADE_PRICE",
     ),
+    (
+        {
+            "order_configuration": {
+                "stop_limit_stop_limit_gtc": {
+                    "base_size": "0.1",
+                    "limit_price": "66000",
+                    "stop_price": "65000",
+                    "stop_direction": "STOP_DIRECTION_STOP_DOWN",
+                }
+            }
+        },
+        "UNKNOWN_FAILURE_REASON",
+        "PREVIEW_STOP_PRICE_ABOVE_LAST_TRADE_PRICE",
+    ),
+    (
+        {
+            "order_configuration": {
+                "stop_limit_stop_limit_gtc": {
+                    "base_size": "0.1",
+                    "limit_price": "64000",
+                    "stop_price": "65000",
+                    "stop_direction": "STOP_DIRECTION_STOP_UP",
+                }
+            }
+        },
+        "UNKNOWN_FAILURE_REASON",
+        "PREVIEW_STOP_PRICE_ABOVE_LIMIT_PRICE",
+    ),
 )
 
 

@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from coinbase.jwt_generator import build_rest_jwt
 
 from bot_v2.simulation.faults import Fault
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
-from tests.unit.venues.callers import call, limit, order_of, place, read
+from tests.unit.venues.callers import HOST, call, limit, order_of, place, read, send
 
 D = Decimal
 
@@ -288,3 +289,18 @@ def test_the_same_seed_gives_the_same_venue() -> None:
     assert ids[0] == ids[1]
     books = [read(venue, "/product_book?product_id=BTC-USD") for venue in (one, other)]
     assert books[0]["pricebook"]["bids"] == books[1]["pricebook"]["bids"]
+
+
+def test_the_older_accounts_come_in_pages(venue: CoinbaseVenue) -> None:
+    """Each page of v2 names the next one; together they hold what the newer endpoint says."""
+    found, target = [], "/v2/accounts?limit=2"
+    while target:
+        path = target.partition("?")[0]
+        token = build_rest_jwt(f"GET {HOST}{path}", venue.api_key.name, venue.api_key.secret)
+        status, said = send(venue, "GET", target, {"authorization": f"Bearer {token}"}, b"")
+        assert status == 200
+        found += [(one["currency"]["code"], D(one["balance"]["amount"])) for one in said["data"]]
+        target = said["pagination"]["next_uri"]
+    newer = read(venue, "/accounts")["accounts"]
+    assert dict(found) == {one["currency"]: D(one["available_balance"]["value"]) for one in newer}
+    assert len(found) == len(newer)

@@ -63,6 +63,14 @@ def test_a_venue_can_be_meant_by_its_own_address() -> None:
         assert CHECK.check_request(f"Bearer {token}", "GET", "127.0.0.1:1", PATH, NOW) == ECDSA
 
 
+def test_a_token_can_be_for_several_requests() -> None:
+    """The claim uris lists them; one that is not there is not meant."""
+    token = signed(uri=None, uris=[f"GET {HOST}{API}/orders", f"GET {HOST}{PATH}"])
+    assert check(token) == ECDSA.name
+    with pytest.raises(BadTokenError):
+        check(token, method="POST")
+
+
 WRONG: tuple[Mapping[str, Any], ...] = (
     {"sub": "someone else"},
     {"sub": None},
@@ -72,6 +80,8 @@ WRONG: tuple[Mapping[str, Any], ...] = (
     {"nbf": None},
     {"exp": int(NOW.timestamp()) + 3600},
     {"uri": None},
+    {"uri": None, "uris": []},
+    {"uri": None, "uris": [f"POST {HOST}{PATH}", 1]},
     {"uri": f"POST {HOST}{PATH}"},
     {"uri": f"GET {HOST}{API}/orders"},
     {"uri": f"GET evil.example{PATH}"},

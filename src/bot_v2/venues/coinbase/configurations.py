@@ -21,7 +21,6 @@ from bot_v2.features.brokerages.core.order_terms import (
     TakeProfit,
     TimeInForce,
 )
-from bot_v2.features.brokerages.core.products import Product
 from bot_v2.venues.coinbase import refusals
 from bot_v2.venues.coinbase.listings import Listing
 from bot_v2.venues.coinbase.refusals import OrderRefusedError, Refusal
@@ -201,7 +200,6 @@ def read_terms(body: Mapping[str, Any], listing: Listing) -> Terms:
         reduce_only=_flag(given, "reduce_only"),
         **_attached(body),
     )
-    _check_direction(terms)
     _check_amounts(terms)
     return terms
 
@@ -247,15 +245,6 @@ def _flag(fields: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-def _check_direction(terms: Terms) -> None:
-    direction = terms.configuration.get("stop_direction")
-    if terms.shape.order_type == STOP_LIMIT and DIRECTIONS.get(str(direction)) is not terms.side:
-        # The other two are entries on a price that comes back; the engine has no such order.
-        raise OrderRefusedError(
-            attrs.evolve(refusals.UNSUPPORTED, details=f"{direction} of a {terms.side.name}")
-        )
-
-
 def _check_amounts(terms: Terms) -> None:
     """Refuse what is off the product's steps or out of its bounds, in the API's order."""
     product, listing = terms.listing.product, terms.listing
@@ -271,7 +260,7 @@ def _check_amounts(terms: Terms) -> None:
         (size is not None and most is not None and size > most, refusals.BASE_TOO_LARGE),
         (_is_off(size, product.size_increment), refusals.SIZE_PRECISION),
         (any(_is_off(one, product.price_increment) for one in prices), refusals.PRICE_PRECISION),
-        (_is_off(quote, _quote_step(product)), refusals.QUOTE_PRECISION),
+        (_is_off(quote, product.price_increment), refusals.QUOTE_PRECISION),
         (quote is not None and terms.side is OrderSide.SELL, refusals.UNSUPPORTED),
         (_is_below(quote, product.min_notional), refusals.QUOTE_TOO_SMALL),
         (_is_below(value, product.min_notional), refusals.QUOTE_TOO_SMALL),
@@ -297,18 +286,24 @@ def check_stop(terms: Terms, last: Decimal) -> None:
         if (stop < last) is up:
             raise OrderRefusedError(refusals.STOP_PRICE)
         return
-    if up and stop <= last:
+    _check_trigger(terms, stop, limit, last)
+
+
+def _check_trigger(terms: Terms, stop: Decimal, limit: Decimal, last: Decimal) -> None:
+    # The direction says on which side of the last trade the trigger is, whatever the side.
+    direction = DIRECTIONS.get(str(terms.configuration.get("stop_direction")))
+    if direction is OrderSide.BUY and stop <= last:
         raise OrderRefusedError(refusals.STOP_BELOW_LAST)
-    if not up and stop >= last:
+    if direction is OrderSide.SELL and stop >= last:
         raise OrderRefusedError(refusals.STOP_ABOVE_LAST)
-    if up and limit < stop:
+    if direction is not terms.side:
+        # An entry on a price that comes back: the engine has no such order.
+        said = f"{terms.configuration.get('stop_direction')} of a {terms.side.name}"
+        raise OrderRefusedError(attrs.evolve(refusals.UNSUPPORTED, details=said))
+    if terms.side is OrderSide.BUY and limit < stop:
         raise OrderRefusedError(refusals.STOP_ABOVE_LIMIT)
-    if not up and limit > stop:
+    if terms.side is OrderSide.SELL and limit > stop:
         raise OrderRefusedError(refusals.STOP_BELOW_LIMIT)
-
-
-def _quote_step(product: Product) -> Decimal | None:
-    return product.price_increment
 
 
 def _is_off(value: Decimal | None, step: Decimal | None) -> bool:

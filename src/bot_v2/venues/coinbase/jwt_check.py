@@ -1,7 +1,7 @@
 """The JWT of Advanced Trade: whose it is, whether it is genuine, fresh, and for this request.
 
 Sources: https://docs.cdp.coinbase.com/get-started/authentication/jwt-authentication (claims sub,
-iss, nbf, exp, uri; header kid and nonce; two minutes at most), and the official client's
+iss, nbf, exp, uri or uris; header kid and nonce; two minutes at most), and the official client's
 `coinbase.jwt_generator` (ES256 and EdDSA).
 """
 
@@ -61,10 +61,8 @@ class JwtCheck:
             raise BadTokenError("there is no bearer token")
         key, claims = self._verify(token, now)
         allowed = {f"{method} {name}{path}" for name in (*HOSTS, host)}
-        said = claims.get("uri")
-        # Some clients sign the address as they were given it, with the scheme.
-        if not isinstance(said, str) or said.replace(" http://", " ", 1) not in allowed:
-            raise BadTokenError(f"the token is for {said!r}, not for {method} {host}{path}")
+        if not allowed.intersection(_uris(claims)):
+            raise BadTokenError(f"the token is not for {method} {host}{path}")
         return key
 
     def check_stream(self, token: str, now: datetime) -> ApiKey:
@@ -118,6 +116,14 @@ def _check_claims(claims: Mapping[str, Any], now_s: float) -> None:
         raise BadTokenError("the token is not valid yet")
     if ends <= now_s - LEEWAY_S:
         raise BadTokenError("the token has expired")
+
+
+def _uris(claims: Mapping[str, Any]) -> list[str]:
+    """Return the requests that a token is for: one in `uri`, or several in `uris`."""
+    several = claims.get("uris")
+    said = several if isinstance(several, list) else [claims.get("uri")]
+    # Some clients sign the address as they were given it, with the scheme.
+    return [one.replace(" http://", " ", 1) for one in said if isinstance(one, str)]
 
 
 def _object(part: str) -> Mapping[str, Any]:

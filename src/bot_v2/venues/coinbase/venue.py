@@ -94,7 +94,7 @@ class CoinbaseVenue(Venue):
         self._orders = OrdersApi(state, self._tickets, placing, writer, page_max, ids)
         self._prices = MarketApi(state, self._listings, candles)
         self._derivatives = DerivativesApi(state, self._listings, portfolios[INTX], seed)
-        self._app = CoinbaseAppApi(state, self._listings, seed)
+        self._app = CoinbaseAppApi(state, self._listings, seed, venue_clock())
         self.reset_market()
         channels = Channels(state, self._listings, self._tickets, writer, candles)
         self._hub = StreamHub(state, plan, self._dialect, channels, self.call)
@@ -176,6 +176,9 @@ class CoinbaseVenue(Venue):
             *(self._read(path, names, answer) for path, names, answer in shared),
             *(self._public(f"/market{path}", names, answer) for path, names, answer in shared),
             self._read("/best_bid_ask", "get_quote get_price", prices.best_bid_ask),
+            self._endpoint(
+                "GET", "/v2/accounts", "list_balances", app.accounts, VIEW, is_public=False
+            ),
             self._public("/v2/time", "check_health", app.time, ""),
             self._public("/v2/currencies", "list_currencies", app.currencies, ""),
             self._public("/v2/currencies/crypto", "list_currencies", app.coins, ""),
