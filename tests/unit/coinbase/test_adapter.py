@@ -18,6 +18,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     InvalidFieldError,
     InvalidRequestError,
     InvalidSymbolError,
+    MarketDataUnavailableError,
     ModifyRejectedError,
     OrderModification,
     OrderNotFoundError,
@@ -48,6 +49,14 @@ from tests.unit.coinbase.natives import (
     exchange,
 )
 
+TRADE = {
+    "trade_id": "1",
+    "product_id": "BTC-USD",
+    "price": "9.5",
+    "size": "1",
+    "time": "2026-03-04T05:00:00Z",
+}
+CANDLE = {"start": "60", "low": "1", "high": "4", "open": "2", "close": "3", "volume": "5"}
 ID = ORDER["order_id"]
 ORDERS = f"{API}/orders/historical/batch"
 REQUEST = OrderRequest(
@@ -329,6 +338,65 @@ def test_fills_are_oldest_first_and_since_is_exact() -> None:
     assert query["start_sequence_timestamp"] == "2026-03-04T05:00:00Z"
     with pytest.raises(InvalidFieldError):
         broker.list_fills(since.replace(tzinfo=None))
+
+
+# The account and the market.
+
+
+def _account(value: str, hold: str) -> dict[str, Any]:
+    amounts = {"available_balance": value, "hold": hold}
+    told = {name: {"value": text, "currency": "USD"} for name, text in amounts.items()}
+    return {"uuid": "u", "currency": "USD", **told}
+
+
+@pytest.mark.parametrize(
+    "accounts", [[_account("1e9999", "2")], [_account("1e9999", "0"), _account("1", "0")]]
+)
+def test_numbers_too_far_apart_to_add_are_an_error(accounts: list[Any]) -> None:
+    """Within one account, and of several: a sum is exact, or it is none."""
+    broker, _ = brokerage({f"GET {API}/accounts": {"accounts": accounts, "has_next": False}})
+    with pytest.raises(BrokerAPIError):
+        broker.list_balances()
+
+
+@pytest.mark.parametrize(
+    ("ticker", "price"),
+    [
+        ({"trades": [{**TRADE, "price": "9.50"}], "best_bid": "1", "best_ask": "3"}, "9.50"),
+        ({"trades": [], "best_bid": "1", "best_ask": "3.1"}, "2.05"),
+        ({"trades": [], "best_bid": "", "best_ask": "3"}, MarketDataUnavailableError),
+        ({"trades": [], "best_bid": "9", "best_ask": "1e9999"}, BrokerAPIError),
+    ],
+)
+def test_a_price_is_the_latest_trade_s_or_the_mid(ticker: Any, price: Any) -> None:
+    """Where there is neither, that is said."""
+    broker, _ = brokerage({f"GET {API}/products/BTC-USD/ticker": ticker})
+    if isinstance(price, str):
+        assert broker.get_price("BTC-USD") == D(price)
+    else:
+        with pytest.raises(price):
+            broker.get_price("BTC-USD")
+
+
+def test_candles_are_asked_for_in_spans_and_told_once() -> None:
+    """A span has 300 candles at most; what lies outside of [start, end) is left out."""
+    start = datetime(2026, 3, 4, tzinfo=UTC)
+
+    def answer(sent: Sent) -> Any:
+        asked = dict(sent.query)
+        first, last = int(asked["start"]), int(asked["end"])
+        assert last - first <= 300 * 60
+        # The broker gives the ends of a span, too, and the newest first.
+        times = range(last, first - 1, -60)
+        return {"candles": [{**CANDLE, "start": str(time)} for time in times]}
+
+    broker, transport = brokerage({f"GET {API}/products/BTC-USD/candles": answer})
+    minute = timedelta(minutes=1)
+    candles = broker.list_candles("BTC-USD", minute, start, start + 601 * minute)
+    assert [one.open_time for one in candles] == [start + n * minute for n in range(601)]
+    assert len([one for one in transport.sent if "candles" in one.path]) == 3
+    with pytest.raises(InvalidFieldError, match="interval"):
+        broker.list_candles("BTC-USD", timedelta(minutes=7), start, start)
 
 
 # Perpetuals.

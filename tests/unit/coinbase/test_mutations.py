@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -52,7 +53,7 @@ ACCOUNT = {
     "uuid": "u",
     "currency": "USD",
     "available_balance": {"value": "1.5", "currency": "USD"},
-    "hold": {"value": "0", "currency": "USD"},
+    "hold": {"value": "2", "currency": "USD"},
 }
 CANDLE = {"start": "60", "low": "1", "high": "4", "open": "2", "close": "3", "volume": "5"}
 TAKEN = {"success": True, "success_response": {"order_id": "o", "product_id": "BTC-USD"}}
@@ -153,7 +154,7 @@ def _mutated(body: object, chance: random.Random) -> bytes:
     for _ in range(chance.randint(1, 3)):
         path = chance.choice(list(_paths(value)))
         if not path:
-            value = value if chance.random() < 0.9 else chance.choice(ODD)
+            value = value if chance.random() < 0.9 else copy.deepcopy(chance.choice(ODD))
             continue
         holder = value
         for step in path[:-1]:
@@ -162,9 +163,9 @@ def _mutated(body: object, chance: random.Random) -> bytes:
         if kind < 0.2:
             del holder[path[-1]]
         elif kind < 0.3 and isinstance(holder, list):
-            holder.append(holder[path[-1]])
+            holder.append(copy.deepcopy(holder[path[-1]]))
         else:
-            holder[path[-1]] = chance.choice(ODD)
+            holder[path[-1]] = copy.deepcopy(chance.choice(ODD))
     raw = json.dumps(value, ensure_ascii=chance.random() < 0.5).encode()
     if chance.random() < 0.1:
         raw = raw[: chance.randrange(len(raw) + 1)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 import attrs
@@ -23,6 +23,7 @@ from bot_v2.features.brokerages.core.accounts import Balance
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
+    BrokerAPIError,
     InvalidFieldError,
     InvalidRequestError,
     MarketDataUnavailableError,
@@ -38,6 +39,8 @@ from bot_v2.features.brokerages.core.products import Product
 from bot_v2.features.brokerages.http.calls import Call
 from bot_v2.features.brokerages.http.transport import HttpTransport
 from bot_v2.shared.types import Clock, IdSource
+
+_T = TypeVar("_T")
 
 HALF: Final = Decimal("0.5")
 ZERO: Final = Decimal(0)
@@ -215,7 +218,20 @@ class CoinbaseBase(ABC):
             raise MarketDataUnavailableError(
                 "neither a trade nor both sides of the book", **call.context()
             )
-        return EXACT.multiply(EXACT.add(bid, ask), HALF)
+        return self._exactly(call, lambda: EXACT.multiply(EXACT.add(bid, ask), HALF))
+
+    def _exactly(self, call: Call, work: Callable[[], _T]) -> _T:
+        """Return what is worked out of several answers.
+
+        Raises:
+            BrokerAPIError: the numbers are too far apart for an exact result: they are no money.
+        """
+        try:
+            return work()
+        except ArithmeticError as error:
+            context = call.context()
+            context.setdefault("outcome", None)
+            raise BrokerAPIError(f"no exact result of what was told: {error}", **context) from error
 
     def _require_limit(self, limit: int) -> None:
         if type(limit) is not int or limit < 1:

@@ -132,7 +132,7 @@ class AdvancedReads(AdvancedMarket):
             ),
             query={"limit": "250"},
         )
-        balances = mapping.balances_by_wallet(held)
+        balances = self._exactly(call, lambda: mapping.balances_by_wallet(held))
         if portfolio is not None:
             balances += self._session.ask(
                 call,
