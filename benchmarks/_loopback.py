@@ -16,13 +16,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from benchmarks._coinbase_data import products_page
+
 ROOT = Path(__file__).resolve().parent.parent
 BODY = (
     b'{"success":true,"success_response":{"order_id":"11111-00000-000000","product_id":"BTC-USD",'
     b'"side":"BUY","client_order_id":"0000-00000-000000"},"order_configuration":{"limit_limit_gtc":'
     b'{"base_size":"0.001","limit_price":"10000.00","post_only":false}}}'
 )
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(BODY)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+ANSWERS = {
+    b"/key_permissions": b'{"can_view":true,"can_trade":true,"portfolio_uuid":"0000"}',
+    b"/brokerage/products": products_page(),
+}
+"""What is asked for before an order is placed; every other path is answered as a placement."""
 LAST_PATH = b" /last "
 """Whoever asks for this path is not answered again by the same connection."""
 
@@ -42,7 +49,8 @@ def serve(connection: socket.socket, tls: ssl.SSLContext | None) -> None:
                 source.read(length)
                 is_last = LAST_PATH in line
                 close = b"Connection: close\r\n" if is_last else b""
-                connection.sendall(HEAD + close + b"\r\n" + BODY)
+                body = next((told for path, told in ANSWERS.items() if path in line), BODY)
+                connection.sendall(HEAD % len(body) + close + b"\r\n" + body)
                 if is_last:
                     return
 

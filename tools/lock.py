@@ -37,6 +37,8 @@ LOCKS = (
         "dev.txt",
         ("pyproject.toml", "--all-extras", "--group=dev", "--constraints=requirements/demo.txt"),
     ),
+    # What is measured against, beside what is measured. On its own: ccxt pins what others move.
+    ("peers.txt", ("pyproject.toml", "--extra=coinbase", "requirements/peers.in")),
     ("lock.txt", ("requirements/lock.in",)),
 )
 
