@@ -49,6 +49,9 @@ class VenueAccount:
         """What happened to orders and was not told yet."""
         self._latest: dict[str, Order] = {}
         self._replaced: dict[str, Order | None] = {}
+        # Kept from what the engine tells: asking it for all of them at each write takes long.
+        self._fills: list[Fill] = []
+        self._places: dict[str, list[int]] = {}
         self._before = self._standing_now()
         engine.subscribe(self._hear)
 
@@ -85,8 +88,13 @@ class VenueAccount:
 
     def fills(self) -> list[Fill]:
         """Return every execution, oldest first."""
-        fills = self.engine.list_fills()
-        return fills[: self._before.fills] if self.is_stale else fills
+        return self._fills[: self._before.fills if self.is_stale else None]
+
+    def fills_of(self, order_id: str) -> list[Fill]:
+        """Return the executions of one of the engine's orders, oldest first."""
+        shown = self._before.fills if self.is_stale else len(self._fills)
+        places = self._places.get(order_id, ())
+        return [self._fills[place] for place in places if place < shown]
 
     def standing(self) -> Standing:
         """Return what the account holds."""
@@ -105,7 +113,7 @@ class VenueAccount:
             tuple(engine.list_positions()),
             engine.get_account(),
             engine.get_margin(),
-            len(engine.list_fills()),
+            len(self._fills),
         )
 
     def _hear(self, event: OrderEvent) -> None:
@@ -113,3 +121,6 @@ class VenueAccount:
         self._replaced.setdefault(order.order_id, self._latest.get(order.order_id))
         self._latest[order.order_id] = order
         self.news.append(event)
+        if event.fill is not None:
+            self._places.setdefault(event.fill.order_id, []).append(len(self._fills))
+            self._fills.append(event.fill)

@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import uvicorn
@@ -19,6 +20,8 @@ _T = TypeVar("_T")
 HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 10.0
 END_TIMEOUT_S: Final = 1.0
+SETTLE_STEPS: Final = 10
+"""How many turns of the loop a connection takes from being accepted to being known, and more."""
 
 
 class Listener:
@@ -64,8 +67,13 @@ class Listener:
         """Stop listening, and cut every connection."""
         server, self._server = self._server, None
         if server is not None:
+            # First nothing more is accepted; what just was becomes a connection that can be cut.
+            # A loop that has no readers (on Windows) accepts in another way, and has no such gap.
+            for socket in server.sockets:
+                with suppress(NotImplementedError):
+                    asyncio.get_running_loop().remove_reader(socket.fileno())
+            await _settle()
             server.close()
-        # A connection that is just being accepted becomes one that can be cut.
         await _settle()
         for connection in list(self._state.connections):
             if connection.transport is not None:
@@ -130,7 +138,7 @@ class VenueServer:
 
 async def _settle() -> None:
     """Let the loop do what it has begun."""
-    for _ in range(3):
+    for _ in range(SETTLE_STEPS):
         await asyncio.sleep(0)
 
 

@@ -22,7 +22,7 @@ from bot_v2.venues.faults import ON_REQUESTS, ON_STREAMS, FaultPlan
 from bot_v2.venues.market import MovingMarket, ladder, opening_book
 from bot_v2.venues.pipe import FramePipe
 from bot_v2.venues.tape import draw
-from tests.unit.venues.callers import START
+from tests.unit.venues.callers import START, call, limit, place
 
 D = Decimal
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12)
@@ -173,3 +173,21 @@ def test_a_market_that_moves_is_the_same_each_time() -> None:
         assert len(trades) == 40 + 31
         told.append((state.book("BTC-USD"), trades[0]))
     assert told[0] == told[1]
+
+
+def test_the_fills_that_are_kept_are_those_of_the_engine() -> None:
+    """Market fills, late ones, corrections and busts, in the engine's order."""
+    venue = CoinbaseVenue()
+    config = {"market_market_ioc": {"base_size": "9"}}
+    place(venue, "a", order_configuration=config)
+    waits = place(venue, "b", order_configuration=limit())["order_id"]
+    call(venue, "POST", "/orders/batch_cancel", {"order_ids": [waits]})
+    venue.late_fill(waits, D("0.04"), D(50000))
+    account = venue.state.accounts["spot"]
+    engine = account.engine
+    first = engine.list_fills()[0].trade_id
+    venue.state.step(lambda: engine.correct_fill(first, quantity=D(1), price=D(60000)))
+    venue.state.step(lambda: engine.bust_fill(engine.list_fills()[1].trade_id))
+    assert account.fills() == engine.list_fills()
+    assert len(account.fills()) == 5
+    assert account.fills_of(waits) == [account.fills()[-3]]

@@ -320,7 +320,7 @@ class ExchangeOrders:
 
     def _said(self, order: Order) -> Record:
         placed = self._placed[order.order_id]
-        fills = [one for one in self._account.fills() if one.order_id == order.order_id]
+        fills = self._account.fills_of(order.order_id)
         fees = value = ZERO
         for fill in fills:
             fees = EXACT.add(fees, fill.fee or ZERO)

@@ -220,18 +220,17 @@ class OrdersApi:
         ticket = self._tickets.get(request.arguments["order_id"])
         if ticket is None:
             raise not_found(ORDER_NOT_FOUND)
-        return {"order": self._said(ticket, None)}
+        return {"order": self._said(ticket)}
 
     def list_orders(self, request: ApiRequest) -> Record:
         """Say the orders that were asked for, newest first, a page at a time."""
-        fills = self._tickets.fills_of(self._state.accounts.values())
-        keeps = self._filter(request, fills)
+        keeps = self._filter(request)
         found = [ticket for ticket in self._tickets.newest_first() if keeps(ticket)]
         page, cursor = page_of(
             found, lambda ticket: ticket.order_id, request, ORDERS_PAGE, self._page_max
         )
         return {
-            "orders": [self._said(ticket, fills) for ticket in page],
+            "orders": [self._said(ticket) for ticket in page],
             "sequence": "0",
             "has_next": bool(cursor),
             "cursor": cursor,
@@ -269,8 +268,8 @@ class OrdersApi:
             "cursor": cursor,
         }
 
-    def _said(self, ticket: Ticket, fills: dict[str, list[Fill]] | None) -> Record:
-        progress = self._tickets.progress(ticket, fills)
+    def _said(self, ticket: Ticket) -> Record:
+        progress = self._tickets.progress(ticket)
         return self._writer.order(ticket, progress, self._state.skew)
 
     def _span(
@@ -285,9 +284,7 @@ class OrdersApi:
                 raise invalid(f"{name}: {error}") from error
         return moments[0], moments[1]
 
-    def _filter(
-        self, request: ApiRequest, fills: dict[str, list[Fill]]
-    ) -> Callable[[Ticket], bool]:
+    def _filter(self, request: ApiRequest) -> Callable[[Ticket], bool]:
         statuses = set(request.values("order_status"))
         if strange := statuses - set(STATUS_WORDS.values()) - OTHER_STATUSES:
             raise invalid(f"invalid order_status {', '.join(sorted(strange))}")
@@ -305,15 +302,15 @@ class OrdersApi:
             placed, facts = ticket.placed_at, _facts(ticket)
             return (
                 all(not chosen or facts[name] in chosen for name, chosen in wanted.items())
-                and (not statuses or self._status_word(ticket, fills) in statuses)
+                and (not statuses or self._status_word(ticket) in statuses)
                 and (start is None or placed >= start)
                 and (end is None or placed < end)
             )
 
         return keeps
 
-    def _status_word(self, ticket: Ticket, fills: dict[str, list[Fill]]) -> str:
-        return STATUS_WORDS[self._tickets.progress(ticket, fills).status]
+    def _status_word(self, ticket: Ticket) -> str:
+        return STATUS_WORDS[self._tickets.progress(ticket).status]
 
 
 OTHER_STATUSES: Final = frozenset(

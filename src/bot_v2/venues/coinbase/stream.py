@@ -215,6 +215,8 @@ class StreamHub:
 
     def orders_changed(self, account: VenueAccount, events: list[OrderEvent]) -> None:  # noqa: ARG002 - orders are the venue's, whatever the account
         """Tell who listens to orders."""
+        if not any(USER in one.products for one in self._listeners):
+            return
         for event in events:
             told = self._channels.order_update(event.order.order_id)
             if told is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -152,25 +152,10 @@ class TicketBook:
         wanted = set(ticket.legs)
         return [order for order in ticket.account.orders() if order.order_id in wanted]
 
-    def fills_of(self, accounts: Iterable[VenueAccount]) -> dict[str, list[Fill]]:
-        """Return the executions by the engine's order id, oldest first."""
-        found: dict[str, list[Fill]] = {}
-        for account in accounts:
-            for fill in account.fills():
-                found.setdefault(fill.order_id, []).append(fill)
-        return found
-
-    def progress(self, ticket: Ticket, fills: dict[str, list[Fill]] | None = None) -> Progress:
-        """Return how far an order has come, as reads show it.
-
-        Args:
-            ticket: the order.
-            fills: what `fills_of` returned, where many orders are asked about. None: it is read.
-        """
-        if fills is None:
-            fills = self.fills_of([ticket.account])
+    def progress(self, ticket: Ticket) -> Progress:
+        """Return how far an order has come, as reads show it."""
         legs = self._legs(ticket)
-        mine = [fill for leg in ticket.legs for fill in fills.get(leg, ())]
+        mine = [fill for leg in ticket.legs for fill in ticket.account.fills_of(leg)]
         multiplier = ticket.terms.listing.product.multiplier
         filled = value = fees = ZERO
         for fill in mine:
