@@ -26,10 +26,23 @@ from bot_v2.orchestration.registry import available_brokerages
 README = Path(__file__).resolve().parent.parent / "README.md"
 ALIASES = {"simulation": "paper"}
 
+# Credentials that open nothing: what a brokerage declares does not depend on them.
+_ADVANCED = {"cdp_api_key": "made-up", "cdp_private_key": f"{'A' * 43}="}
+_EXCHANGE = {"api_key": "made-up", "api_secret": "bWFkZS11cA==", "api_passphrase": "made-up"}
+SETTINGS: dict[str, dict[str, dict[str, str]]] = {
+    # brokerage: the title of each of its columns, and what makes that one
+    "coinbase": {"coinbase": _ADVANCED, "coinbase exchange": {"api_mode": "exchange", **_EXCHANGE}},
+}
+
 
 def brokerages() -> dict[str, IBrokerage]:
     """Return one of each brokerage that is installed with this project, aliases left out."""
-    return {name: create_brokerage(name) for name in available_brokerages() if name not in ALIASES}
+    return {
+        title: create_brokerage(name, given)
+        for name in available_brokerages()
+        if name not in ALIASES
+        for title, given in SETTINGS.get(name, {name: {}}).items()
+    }
 
 
 def capability_table() -> str:
