@@ -167,8 +167,9 @@ def provenance_of(path: Path) -> Provenance:
         CassetteError: there is no such cassette, or it does not say.
     """
     yaml = _imported("yaml")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is not in every build
     try:
-        read: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        read: Any = yaml.load(path.read_text(encoding="utf-8"), loader)
         head: Mapping[str, str] = read[HEAD]
         return Provenance(
             recorded_against=RecordedAgainst(head["recorded_against"]),

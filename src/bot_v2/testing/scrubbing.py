@@ -20,6 +20,7 @@ SECRET_HEADERS: Final = frozenset(
 _SECRET_WORDS: Final = (
     "secret",
     "passw",
+    "passphrase",
     "token",
     "signature",
     "apikey",

@@ -72,7 +72,7 @@ class Taping:
                 environment_of(context.broker), RecordedAgainst.SIMULATOR
             ),
             recorded_at=datetime.now(UTC).replace(microsecond=0),
-            recorded_with=f"bot-v2 {_own_version()}, brokerage {name_of(context.broker)}",
+            recorded_with=f"bot-v2 {own_version()}, brokerage {name_of(context.broker)}",
             note=card.sentence,
             seed=seed,
         )
@@ -94,7 +94,8 @@ def _run_within(
         return CardResult(card_id=card.id, status=Status.FAILED, reason=str(error), error=error)
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """Return the version of bot-v2 that records."""
     try:
         return version("bot-v2")
     except PackageNotFoundError:
