@@ -18,7 +18,7 @@ from bot_v2.simulation.faults import Fault
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 
 D = Decimal
-TIMEOUT_S = 0.3
+TIMEOUT_S = 0.6
 ORDERS = "/api/v3/brokerage/orders"
 
 

@@ -26,7 +26,7 @@ from bot_v2.venues.coinbase.keys import ApiKey
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 from tests.integration.coinbase.faults.front import Front
 
-TIMEOUT_S = 0.4
+TIMEOUT_S = 0.6
 """How long the adapter waits here, in seconds."""
 
 BOUNDS = HttpSettings(
