@@ -148,3 +148,9 @@ def test_no_cassette_holds_a_credential() -> None:
             known |= set(made.secrets)
     assert len(known) == 5
     assert findings_in(FOLDER.parent, known) == []
+
+
+@pytest.mark.parametrize("name", ["Authorization", "CB-ACCESS-KEY", "CB-ACCESS-SIGN", "CB-ACCESS-PASSPHRASE"])
+def test_what_signs_is_blanked_by_its_name(name: str) -> None:
+    """Whoever records without saying what is secret leaves no signature behind."""
+    assert Scrubber().header_values({name: "of-nobody"}) == {name: "***"}
