@@ -13,7 +13,7 @@ from typing import Final
 from bot_v2.features.brokerages.core.decimals import EXACT, rescale
 from bot_v2.features.brokerages.core.orderbook import PriceLevel
 from bot_v2.venues.account import VenueAccount
-from bot_v2.venues.coinbase.candles import CandleMaker
+from bot_v2.venues.coinbase.candles import CandleMaker, MadeCandle
 from bot_v2.venues.coinbase.exchange_dialect import refused
 from bot_v2.venues.coinbase.exchange_paging import page_of
 from bot_v2.venues.coinbase.keys import seeded_uuid
@@ -25,6 +25,8 @@ from bot_v2.venues.state import VenueState
 ZERO: Final = Decimal(0)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
+HOUR: Final = timedelta(hours=1)
+SECOND: Final = timedelta(seconds=1)
 GRANULARITIES: Final = (60, 300, 900, 3600, 21600, 86400)
 """The lengths of candles, in seconds (the page of Get product candles)."""
 
@@ -229,16 +231,18 @@ class ExchangeMarket:
                 f"Count of aggregations requested exceeds {CANDLES_MAX}",
             )
         made = self._candles.between(listing, start, end, length, now)
-        return [
-            [
-                (one.start - EPOCH) // timedelta(seconds=1),
-                *(
-                    Decimal(plain(value))
-                    for value in (one.low, one.high, one.open, one.close, one.volume)
-                ),
+        return [_candle(one) for one in reversed(made)]
+
+    def spark_lines(self, _: ApiRequest) -> dict[str, list[list[Decimal | int]]]:
+        """Say the candles of the last day of every product, an hour each, without volumes."""
+        now = self._state.clock()
+        return {
+            listing.product_id: [
+                _candle(one)[:-1]
+                for one in reversed(self._candles.between(listing, now - DAY, now, HOUR, now))
             ]
-            for one in reversed(made)
-        ]
+            for listing in self._listings.values()
+        }
 
     # The account
 
@@ -306,6 +310,11 @@ class ExchangeMarket:
         if product_id not in self._listings:
             raise refused(404, "NotFound")
         return self._listings[product_id]
+
+
+def _candle(one: MadeCandle) -> list[Decimal | int]:
+    figures = (one.low, one.high, one.open, one.close, one.volume)
+    return [(one.start - EPOCH) // SECOND, *(Decimal(plain(value)) for value in figures)]
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -94,6 +94,7 @@ class CoinbaseExchangeVenue(Venue):
             ("/time", "check_health", prices.time),
             ("/currencies", "list_currencies", prices.currencies),
             ("/products", "get_products get_product", prices.products),
+            ("/products/spark-lines", "list_candles", prices.spark_lines),
             ("/products/{product_id}", "get_products get_product", prices.product),
             ("/products/{product_id}/book", "get_orderbook get_quote get_price", prices.book),
             ("/products/{product_id}/ticker", "get_price get_quote", prices.ticker),

@@ -143,11 +143,11 @@ ERRORS: Final = (
         InsufficientFundsError,
         Outcome.REJECTED,
     ),
-    ErrorCase(
-        name="place_order__post_only_would_take",
-        act=_place(price=D(70_000), post_only=True),
-        kind=OrderRejectedError,
-        outcome=Outcome.REJECTED,
+    *_both(
+        "place_order__post_only_would_take",
+        _place(price=D(70_000), post_only=True),
+        OrderRejectedError,
+        Outcome.REJECTED,
     ),
     *_both(
         "place_order__halted",

@@ -59,6 +59,7 @@ _EXCHANGE: Final = "https://docs.cdp.coinbase.com/exchange/rest-api"
 EXCHANGE_ERRORS: Final = f"{_EXCHANGE}/requests"
 EXCHANGE_LIMITS: Final = f"{_EXCHANGE}/rate-limits"
 ALTRADY: Final = "https://support.altrady.com/en/article/common-coinbase-error-messages-18gqfgc/"
+POST_ONLY: Final = "https://github.com/askmike/gekko/issues/2856"
 CCXT: Final = "https://github.com/ccxt/ccxt/blob/master/js/src/coinbase.js"
 CCXT_EXCHANGE: Final = "https://github.com/ccxt/ccxt/blob/master/js/src/coinbaseexchange.js"
 
@@ -270,6 +271,7 @@ _EXCHANGES: Final[tuple[tuple[str, type[BrokerageError], Outcome | None, str], .
     ("LIMIT ONLY MODE", MarketClosedError, _REJECTED, ALTRADY),
     ("BAD REQUEST", InvalidRequestError, _REJECTED, EXCHANGE_ERRORS),
     ("INVALID PRICE", InvalidRequestError, _REJECTED, EXCHANGE_ERRORS),
+    ("POST ONLY MODE", OrderRejectedError, _REJECTED, POST_ONLY),
     ("CANCEL ONLY MODE", MarketClosedError, _REJECTED, CCXT_EXCHANGE),
     ("UNDER MAINTENANCE", BrokerUnavailableError, None, CCXT_EXCHANGE),
     ("INTERNAL SERVER ERROR", BrokerUnavailableError, None, EXCHANGE_ERRORS),
