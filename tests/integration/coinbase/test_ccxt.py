@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -154,3 +155,34 @@ def test_the_exchange_api_is_traded(exchange: Any) -> None:
     assert exchange.fetch_open_orders(SYMBOL) == []
     with pytest.raises(ccxt.OrderNotFound):
         exchange.cancel_order(NO_SUCH, SYMBOL)
+
+
+def test_the_streams_are_heard(venue: CoinbaseVenue) -> None:
+    """ccxt.pro hears prices, books, trades and orders."""
+    pro = pytest.importorskip("ccxt.pro", reason="ccxt.pro needs aiohttp")
+    key = venue.api_key
+
+    async def listen() -> tuple[Any, ...]:
+        client = pro.coinbase({"apiKey": key.name, "secret": key.secret, "enableRateLimit": False})
+        client.urls["api"]["rest"] = venue.url
+        client.urls["api"]["ws"] = venue.stream_url
+        try:
+            ticker = await client.watch_ticker(SYMBOL)
+            tickers = await client.watch_tickers([SYMBOL, "ETH/USD"])
+            book = await client.watch_order_book(SYMBOL)
+            trades = await client.watch_trades(SYMBOL)
+            hearing = asyncio.ensure_future(client.watch_orders(SYMBOL))
+            while venue.requests_received("stream_orders") == 0:
+                await asyncio.sleep(0.01)
+            placed = await client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000)
+            orders = await hearing
+        finally:
+            await client.close()
+        return ticker, tickers, book, trades, placed, orders
+
+    ticker, tickers, book, trades, placed, orders = asyncio.run(asyncio.wait_for(listen(), 20))
+    assert ticker["bid"] < ticker["ask"]
+    assert set(tickers) <= {SYMBOL, "ETH/USD"}
+    assert book["bids"][0][0] < book["asks"][0][0]
+    assert trades[-1]["price"] > 0
+    assert [one["id"] for one in orders] == [placed["id"]]

@@ -6,6 +6,7 @@ Source: https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -37,16 +38,21 @@ HEARTBEATS: Final = "heartbeats"
 USER: Final = "user"
 LEVEL2: Final = "level2"
 TICKER: Final = "ticker"
+TICKER_BATCH: Final = "ticker_batch"
 TRADES: Final = "market_trades"
 SPOKEN: Final = {LEVEL2: "l2_data"}
 """What a channel is called in its messages, where that is another name."""
 
-CHANNELS: Final = frozenset({HEARTBEATS, USER, LEVEL2, TICKER, TRADES})
+BATCH_BEATS: Final = 5
+"""How many heartbeats lie between two batches of tickers: five seconds, by the reference."""
+
+CHANNELS: Final = frozenset({HEARTBEATS, USER, LEVEL2, TICKER, TICKER_BATCH, TRADES})
 
 OPERATIONS: Final = {
     USER: ("stream_orders",),
     LEVEL2: ("stream_quotes",),
     TICKER: ("stream_quotes",),
+    TICKER_BATCH: ("stream_quotes",),
     TRADES: ("stream_quotes",),
 }
 
@@ -61,6 +67,8 @@ class Listener:
     """The products that it listens to, by channel; in `user`, none means all of them."""
     heartbeats: int = 0
     """How many it was told."""
+    batch: set[str] = attrs.field(factory=set)
+    """The products whose ticker changed since the last batch."""
 
     def hears(self, channel: str, product_id: str) -> bool:
         """Whether it listens to a product."""
@@ -184,7 +192,7 @@ class StreamHub:
         said = self._channels
         if channel == LEVEL2:
             return [said.book_snapshot(one) for one in products]
-        if channel == TICKER:
+        if channel in (TICKER, TICKER_BATCH):
             return [said.tickers("snapshot", products)]
         if channel == TRADES:
             return [said.trades_snapshot(products)]
@@ -242,6 +250,8 @@ class StreamHub:
             for listener in self._hearing(TICKER, product_id):
                 ticker = self._channels.tickers("update", [product_id])
                 self._push(listener, TICKER, [ticker])
+            for listener in self._hearing(TICKER_BATCH, product_id):
+                listener.batch.add(product_id)
 
     def _hearing(self, channel: str, product_id: str) -> Iterable[Listener]:
         return [one for one in self._listeners if one.hears(channel, product_id)]
@@ -257,8 +267,10 @@ class StreamHub:
         self._call(lambda: listener.pipe.push(operations, build))
 
     async def _beat(self, listener: Listener) -> None:
-        while True:
+        for beat in itertools.count(1):
             await asyncio.sleep(HEARTBEAT_S)
+            if beat % BATCH_BEATS == 0:
+                self._tell_batch(listener)
             if HEARTBEATS in listener.products and not self._plan.lasts(Fault.MUTE_STREAM):
                 listener.heartbeats += 1
                 now = self._state.clock() + self._state.skew
@@ -267,6 +279,13 @@ class StreamHub:
                     "heartbeat_counter": listener.heartbeats,
                 }
                 self._push(listener, HEARTBEATS, [event])
+
+    def _tell_batch(self, listener: Listener) -> None:
+        with self._state.lock:
+            products, listener.batch = sorted(listener.batch), set()
+            if products:
+                batch = self._channels.tickers("update", products)
+                self._push(listener, TICKER_BATCH, [batch])
 
 
 async def _write(socket: WebSocket, pipe: FramePipe) -> None:
