@@ -2,11 +2,14 @@
 
 PYTHON ?= python3
 VENV := .venv
+# What benchmarks measure against: ccxt and SDKs, with pins that nothing else has to share.
+PEERS := .venv-peers
 ifeq ($(OS),Windows_NT)
-BIN := $(VENV)/Scripts
+SCRIPTS := Scripts
 else
-BIN := $(VENV)/bin
+SCRIPTS := bin
 endif
+BIN := $(VENV)/$(SCRIPTS)
 
 # More arguments for pytest, such as PYTEST_ARGS="-n 2" or PYTEST_ARGS="-k ledger".
 PYTEST_ARGS ?=
@@ -45,7 +48,7 @@ test-nightly: $(VENV)/dev.stamp
 test-install: $(VENV)/dev.stamp
 	@$(BIN)/python tools/check_install.py
 
-bench: $(VENV)/dev.stamp
+bench: $(VENV)/dev.stamp $(PEERS)/peers.stamp
 	@$(BIN)/python -m benchmarks
 
 format: $(VENV)/dev.stamp
@@ -57,7 +60,7 @@ lock: $(BIN)/python
 	@$(BIN)/python tools/lock.py $(LOCK_ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('Python 3.11 or later is needed; this is ' + sys.version.split()[0] + '. Say which to use with: make PYTHON=python3.12')"
@@ -73,4 +76,11 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what the checks need into $(VENV) ..."
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
 	@$(INSTALL_PROJECT)
+	@touch $@
+
+$(PEERS)/peers.stamp: requirements/peers.txt | $(BIN)/python
+	@echo "Installing what the benchmarks measure against into $(PEERS) ..."
+	@$(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/$(SCRIPTS)/python -m pip --disable-pip-version-check install --quiet --quiet \
+		--require-hashes -r requirements/peers.txt
 	@touch $@

@@ -40,7 +40,9 @@ def order(source: random.Random, number: int) -> dict[str, Any]:
         "product_id": PRODUCTS[number % len(PRODUCTS)],
         "user_id": "5b3c9d2e-0000-5000-8000-1f2e3d4c5b6a",
         "order_configuration": (
-            {"limit_limit_gtc": limit} if is_limit else {"market_market_ioc": {"base_size": base_size}}
+            {"limit_limit_gtc": limit}
+            if is_limit
+            else {"market_market_ioc": {"base_size": base_size}}
         ),
         "side": "BUY" if number % 2 else "SELL",
         "client_order_id": _id(source),

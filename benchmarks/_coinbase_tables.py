@@ -1,4 +1,4 @@
-"""The contestants of the Coinbase benchmark, and its tables. Needs what is in requirements/peers.txt."""
+"""The contestants of the Coinbase benchmark, and its tables. Needs requirements/peers.txt."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import tempfile
 import tracemalloc
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
-import ccxt
 import certifi
 import msgspec
 import requests
@@ -37,6 +38,8 @@ from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.features.brokerages.http.calls import Call
 from tests.integration.http.certificates import write_certificate
+
+ccxt: Any = import_module("ccxt")
 
 ROUNDS: Final = 21
 PLACED: Final = 50
@@ -114,7 +117,12 @@ def ccxt_exchange() -> Any:
     markets = []
     for name in data.PRODUCTS:
         base, quote = name.split("-")
-        market = {"id": name, "symbol": f"{base}/{quote}", "base": base, "quote": quote}
+        market: dict[str, object] = {
+            "id": name,
+            "symbol": f"{base}/{quote}",
+            "base": base,
+            "quote": quote,
+        }
         market |= {"baseId": base, "quoteId": quote, "type": "spot", "spot": True}
         markets.append(exchange.safe_market_structure(market))
     exchange.set_markets(markets)
@@ -261,7 +269,9 @@ def reading() -> list[Bound]:
     return [
         Bound("orders: the SDK's list_orders / ours", ratio(orders, SDK, OURS, "cpu"), 4.5, 6.0),
         Bound("orders: ccxt's parse / ours", ratio(orders, "ccxt", OURS, "cpu"), 7.0, 8.0),
-        Bound("orders: ours / msgspec untyped", ratio(orders, OURS, UNTYPED, "cpu"), 1.35, 1.15, True),
+        Bound(
+            "orders: ours / msgspec untyped", ratio(orders, OURS, UNTYPED, "cpu"), 1.35, 1.15, True
+        ),
         Bound("book: ccxt's parse / ours", ratio(books, "ccxt", OURS, "cpu"), 2.0),
     ]
 
@@ -308,8 +318,9 @@ def print_tables() -> int:
     """Print every table and every bound; 1 when one is broken."""
     bounds = [*reading(), *keeping(), *sending()]
     print(
-        f"\nPython {sys.version.split()[0]}, ccxt {ccxt.__version__}, msgspec {msgspec.__version__}, "
-        f"requests {requests.__version__}; {ROUNDS} rounds, medians, gc on\n"
+        f"\nPython {sys.version.split()[0]}, "
+        + ", ".join(f"{name} {version(name)}" for name in (SDK, "ccxt", "msgspec", "requests"))
+        + f"; {ROUNDS} rounds, medians, gc on\n"
     )
     for bound in bounds:
         print(bound)

@@ -20,6 +20,10 @@ class Cost:
     wall: float
     cpu: float
 
+    def of(self, part: str) -> float:
+        """Return one of the two by its name."""
+        return {"wall": self.wall, "cpu": self.cpu}[part]
+
 
 Costs: TypeAlias = Mapping[str, list[Cost]]
 
@@ -37,7 +41,7 @@ def measure(
         runs: the contestants, by name.
         rounds: how often each has its turn.
         times: how often it runs in a turn; the cost is of one.
-        prepare: what is done before a contestant's turn, by name; not counted.
+        prepare: what is done before a contestant is measured, by name; not counted.
     """
     costs: dict[str, list[Cost]] = {name: [] for name in runs}
     for run in runs.values():
@@ -45,24 +49,31 @@ def measure(
     for number in range(rounds):
         for name in list(runs)[:: -1 if number % 2 else 1]:
             run = runs[name]
+            gc.collect()
+            # A collection walks the whole heap: what is then in the processor's caches is not what
+            # a program that reads one page after another has there.
+            run()
             if prepare and name in prepare:
                 prepare[name]()
-            gc.collect()
-            wall, cpu = time.perf_counter(), time.thread_time()
-            for _ in range(times):
-                kept = run()
-            cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
-            del kept
-            costs[name].append(Cost(wall / times, cpu / times))
+            costs[name].append(_spent(run, times))
     return costs
+
+
+def _spent(run: Run, times: int) -> Cost:
+    wall, cpu = time.perf_counter(), time.thread_time()
+    made = [run() for _ in range(times)]
+    cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
+    # What was made is let go only now: to free it is not part of making it.
+    assert len(made) == times
+    return Cost(wall / times, cpu / times)
 
 
 def cost_of(costs: Costs, name: str, part: str = "wall") -> float:
     """Return the median cost of a contestant, in seconds."""
-    return median(getattr(one, part) for one in costs[name])
+    return median(one.of(part) for one in costs[name])
 
 
 def ratio(costs: Costs, name: str, to: str, part: str = "wall") -> float:
     """Return the median over the rounds of how often one costs another."""
     pairs = zip(costs[name], costs[to], strict=True)
-    return median(getattr(one, part) / getattr(other, part) for one, other in pairs)
+    return median(one.of(part) / other.of(part) for one, other in pairs)

@@ -15,6 +15,7 @@ import pytest
 import urllib3
 
 from tests.integration.cli.conftest import Run
+from tests.integration.cli.test_interrupt import PROGRAM
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def running(
 ) -> Iterator[tuple[Any, subprocess.Popen[str]]]:
     """Open a venue in a process of its own, and read what it prints."""
     with subprocess.Popen(
-        [sys.executable, "-m", "bot_v2.cli.app", "venue", *words, "--json"],
+        [sys.executable, "-c", PROGRAM, "venue", *words, "--json"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

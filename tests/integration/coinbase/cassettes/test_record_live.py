@@ -72,7 +72,7 @@ def test_the_option_refuses_and_keeps_what_there_is() -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "--record-live", "coinbase", "-q", "-x"),
-            *("-p", "no:cacheprovider", "-p", "bot_v2.testing.plugin"),
+            *("-p", "no:cacheprovider"),
             str(Path(__file__).parent),
         ],
         cwd=ROOT,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import _thread
 import math
+import signal
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -293,6 +295,15 @@ def place_and_linger(broker: CoinbaseBrokerage) -> None:
     time.sleep(TIMEOUT_S)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts, though a shell may have started the tests with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_t19_interrupted_during_the_write(bench: Bench, broker: CoinbaseBrokerage) -> None:
     """T19: Ctrl-C while an order is on its way stops the caller; the order is found, once."""
 
