@@ -18,7 +18,7 @@ from bot_v2.testing.suite import BrokerageContract
 from bot_v2.venues.coinbase.exchange_venue import CoinbaseExchangeVenue
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 
-TIMEOUT_S = 0.75
+TIMEOUT_S = 0.3
 
 ADAPTERS: dict[ApiMode, type[CoinbaseBrokerage | CoinbaseExchangeBrokerage]] = {
     ApiMode.ADVANCED: CoinbaseBrokerage,
