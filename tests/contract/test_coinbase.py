@@ -19,6 +19,8 @@ from bot_v2.venues.coinbase.exchange_venue import CoinbaseExchangeVenue
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 
 TIMEOUT_S = 0.3
+SILENCE_S = 2.5
+"""After how long a stream counts as silent, in seconds: two heartbeats and a half."""
 
 ADAPTERS: dict[ApiMode, type[CoinbaseBrokerage | CoinbaseExchangeBrokerage]] = {
     ApiMode.ADVANCED: CoinbaseBrokerage,
@@ -39,7 +41,12 @@ class _OnVenue(BrokerageContract):
         transports: list[HttpTransport] = []
 
         def make() -> IBrokerage:
-            given = {**self._settings(venue), "api_base": venue.url, "timeout_s": TIMEOUT_S}
+            given = {
+                **self._settings(venue),
+                "api_base": venue.url,
+                "timeout_s": TIMEOUT_S,
+                "stream_silence_s": SILENCE_S,
+            }
             settings = read_settings(given, {})
             # Without quotas: they would have each check wait as long as the venue asks to.
             bounds = HttpSettings(read_budget_s=TIMEOUT_S, total_timeout_s=TIMEOUT_S)
@@ -66,6 +73,7 @@ class _OnVenue(BrokerageContract):
             symbol=self.symbol,
             secrets=(venue.api_key.secret,),
             health_timeout_s=2 * TIMEOUT_S + 0.5,
+            mute_timeout_s=SILENCE_S,
         )
 
     symbol: ClassVar[str]

@@ -182,11 +182,14 @@ def _form_of(native: order_wire.Order, name: str) -> Form:
 
 
 def _status_of(native: order_wire.Order, filled: Decimal) -> OrderStatus:
-    status = STATUSES.get(native.status, OrderStatus.UNKNOWN)
-    if status not in LIVE_STATUSES or status is OrderStatus.UNKNOWN:
-        return status
-    if native.pending_cancel:
-        return OrderStatus.PENDING_CANCEL
+    status = status_from_native(native.status, filled)
+    is_live = status in LIVE_STATUSES and status is not OrderStatus.UNKNOWN
+    return OrderStatus.PENDING_CANCEL if is_live and native.pending_cancel else status
+
+
+def status_from_native(native: str, filled: Decimal) -> OrderStatus:
+    """Return what a status means of an order of which something may be filled."""
+    status = STATUSES.get(native, OrderStatus.UNKNOWN)
     return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status
 
 
