@@ -118,7 +118,8 @@ class ExchangeOrders:
         self._user_id = user_id
         self._ids = ids
         self._page_max = page_max
-        self._placed: dict[str, Placed] = {}
+        self.placed: dict[str, Placed] = {}
+        """What orders were placed with, by id."""
         self._by_client: dict[str, str] = {}
 
     # Writes
@@ -144,8 +145,8 @@ class ExchangeOrders:
         body: Mapping[str, Any],
     ) -> Order:
         order = self._account.engine.place(asked, client_order_id=client_oid or self._ids())
-        self._placed[order.order_id] = Placed(
-            number=len(self._placed) + 1,
+        self.placed[order.order_id] = Placed(
+            number=len(self.placed) + 1,
             client_oid=client_oid,
             funds=funds,
             post_only=asked.post_only,
@@ -199,14 +200,14 @@ class ExchangeOrders:
         found = [
             order
             for order in self._account.orders()
-            if order.order_id in self._placed
+            if order.order_id in self.placed
             and (product is None or order.symbol == product)
             and ("all" in statuses or self._status(order) in statuses)
             and (start is None or _placed_at(order) >= moment_from_text(start))
             and (end is None or _placed_at(order) <= moment_from_text(end))
         ]
         page, headers = page_of(
-            found, lambda order: self._placed[order.order_id].number, request, self._page_max
+            found, lambda order: self.placed[order.order_id].number, request, self._page_max
         )
         return ApiAnswer(200, [self._said(order) for order in page], headers)
 
@@ -229,7 +230,7 @@ class ExchangeOrders:
         order_id = name
         if name.startswith(CLIENT):
             order_id = self._by_client.get(name.removeprefix(CLIENT), "")
-        if order_id not in self._placed:
+        if order_id not in self.placed:
             raise refused(404, "order not found")
         return self._account.order(order_id)
 
@@ -319,7 +320,7 @@ class ExchangeOrders:
     # What is said
 
     def _said(self, order: Order) -> Record:
-        placed = self._placed[order.order_id]
+        placed = self.placed[order.order_id]
         fills = self._account.fills_of(order.order_id)
         fees = value = ZERO
         for fill in fills:
@@ -343,11 +344,10 @@ class ExchangeOrders:
             "status": self._status(order),
             "settled": not live and bool(order.filled_quantity),
         }
+        size = order.quantity if placed.funds is None else None
         optional: dict[str, object] = {
             "client_oid": placed.client_oid,
-            "size": None
-            if placed.funds is not None or order.quantity is None
-            else padded(order.quantity, 8),
+            "size": None if size is None else padded(size, 8),
             "funds": None if order.notional is None else padded(order.notional, 16),
             "specified_funds": None if placed.funds is None else padded(placed.funds, 16),
             "price": None if order.price is None else padded(order.price, 8),
