@@ -19,7 +19,7 @@ class OrderEvent(Model):
     order: Order
     """The order after the change."""
     fill: Fill | None = None
-    """The execution that changed it. None: it was not one."""
+    """The execution that changed it. None: it was not one, or the broker's stream tells none."""
 
     def __attrs_post_init__(self) -> None:
         check_fields(self)
