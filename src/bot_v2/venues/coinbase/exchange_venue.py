@@ -108,6 +108,11 @@ class CoinbaseExchangeVenue(Venue):
         """Return the feed."""
         return [WebSocketRoute("/", self._feed.serve), WebSocketRoute("/ws", self._feed.serve)]
 
+    def forget(self, order_id: str) -> None:
+        """Know nothing of an order any more: what the broker does, in time, with unfilled ones."""
+        with self.state.lock:
+            self._orders.placed.pop(order_id, None)
+
     def reset_market(self) -> None:
         """Put every product where it started."""
         now = self.state.clock()

@@ -184,6 +184,9 @@ class CoinbaseBase(ABC):
     def _orders_talk(self, call: Call, desk: OrderDesk) -> Talk[OrderEvent]:
         """Return what is said on a connection for the account's orders."""
 
+    _order_gone: Callable[[Order], Order] | None = None
+    """Returns what it means that an order that lived is not to be found. None: nothing."""
+
     def stream_quotes(
         self, symbols: Sequence[str]
     ) -> AbstractContextManager[Iterator[QuoteEvent | StreamGap]]:
@@ -209,8 +212,18 @@ class CoinbaseBase(ABC):
         call = self._call("stream_orders")
         self._session.opened(call.operation)
         known = KnownOrders()
-        audit = OrderAudit(known, lambda: self._orders(call), self.settings.stream_audit_s)
-        desk = OrderDesk(known, audit, lambda order_id: self._order(call, order_id))
+
+        def read(order_id: str) -> Order:
+            return self._order(call, order_id)
+
+        audit = OrderAudit(
+            known,
+            lambda: self._orders(call),
+            self.settings.stream_audit_s,
+            find=read,
+            gone=self._order_gone,
+        )
+        desk = OrderDesk(known, audit, read)
         address = Address(url=self.settings.ws_user_url, tls=self._session.tls)
         return self._streams.stream(
             call, address, lambda: self._orders_talk(call, desk), shared=call.operation

@@ -34,7 +34,14 @@ _BY_PART: Final = {
 """Where a part of what is said is enough, and the first row that fits decides."""
 
 _OF_ORDERS: Final = frozenset(
-    {"get_order", "get_order_by_client_id", "cancel_order", "modify_order", "list_fills"}
+    {
+        "get_order",
+        "get_order_by_client_id",
+        "cancel_order",
+        "modify_order",
+        "list_fills",
+        "stream_orders",
+    }
 )
 """The operations in which what is not found is an order."""
 

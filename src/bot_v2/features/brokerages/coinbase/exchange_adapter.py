@@ -52,6 +52,9 @@ PAGE_SIZE: Final = "100"
 PAGE_HEADER: Final = "CB-AFTER"
 """The header that says where the next, older page is."""
 
+FORGOTTEN: Final = "the broker does not know it any more"
+"""What is told of an order that lived and cannot be found: it was cancelled without a fill."""
+
 LIVE: Final = ("open", "pending", "active", "received")
 """The statuses of orders that have not ended."""
 
@@ -212,6 +215,10 @@ class CoinbaseExchangeBrokerage(ExchangeMarket):
         account_id = self._session.account_id(call.operation)
         sign, names = self._session.subscription, self._instruments
         return ExchangeOrders(call, products, sign, desk, names, account_id, self._clock)
+
+    def _order_gone(self, order: Order) -> Order:
+        # The broker forgets what was cancelled before anything was filled, and nothing else.
+        return attrs.evolve(order, status=OrderStatus.CANCELLED, status_reason=FORGOTTEN)
 
     # How it is asked.
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Final
 
 import attrs
 
-from bot_v2.features.brokerages.core.errors import BrokerageError, InvalidFieldError
+from bot_v2.features.brokerages.core.errors import (
+    BrokerageError,
+    InvalidFieldError,
+    OrderNotFoundError,
+)
 from bot_v2.features.brokerages.core.events import OrderEvent
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.order_reports import order_after_report
@@ -34,6 +38,9 @@ said when, or in other words, is no change of the order."""
 RETRY_MIN_S: Final = 1.0
 RETRY_MAX_S: Final = 60.0
 """The waits between two readings that fail, in seconds: the first, and the longest."""
+
+ABSENCE_S: Final = 5.0
+"""How long an order has to be absent to count as gone, in seconds: a new one may not show yet."""
 
 FILLS_MAX: Final = 10_000
 """How many executions are remembered, against repeated ones."""
@@ -140,6 +147,9 @@ class OrderAudit:
     Args:
         known: what is known, and learns.
         read: reads the orders over HTTP, newest first.
+        find: reads one that lived and is not among them; OrderNotFoundError where there is none.
+        gone: returns what it means that there is none, after `ABSENCE_S`. None: nothing is known
+            to mean that.
         interval_s: how often they are read while nothing is known to be missed, in seconds: a
             stream may leave out what it should say, without a sign.
         monotonic: the seconds of a clock that never goes back.
@@ -151,10 +161,16 @@ class OrderAudit:
         read: Callable[[], Sequence[Order]],
         interval_s: float,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        find: Callable[[str], Order] | None = None,
+        gone: Callable[[Order], Order] | None = None,
     ) -> None:
         """Start without having read."""
         self._known = known
         self._read = read
+        self._find = find
+        self._gone = gone
+        self._absent_since: dict[str, float] = {}
         self._interval_s = interval_s
         self._monotonic = monotonic
         self._due_at = 0.0
@@ -196,11 +212,32 @@ class OrderAudit:
         self._due_at = self._monotonic() + self._interval_s
         self._pause_s = RETRY_MIN_S
         self.is_whole = True
-        if self.has_learnt:
-            yield from self._known.report_all(orders)
-        else:
+        if not self.has_learnt:
             self._known.learn(orders)
             self.has_learnt = True
+            return
+        yield from self._known.report_all(orders)
+        yield from self._look_for({order.order_id for order in orders})
+
+    def _look_for(self, listed: Set[str]) -> Iterator[OrderEvent]:
+        """Look for what lived, and is in no list of what lives or ended."""
+        absent = [order_id for order_id in self._known.live_ids() if order_id not in listed]
+        now, since = self._monotonic(), self._absent_since
+        self._absent_since = {}
+        for order_id in absent:
+            known = self._known.get(order_id)
+            try:
+                if self._find is not None:
+                    yield from self._known.report(self._find(order_id))
+            except OrderNotFoundError:
+                began = since.get(order_id, now)
+                if known is not None and self._gone is not None and now - began >= ABSENCE_S:
+                    yield from self._known.report(self._gone(known))
+                else:
+                    self._absent_since[order_id] = began
+                    self._due_at = min(self._due_at, now + ABSENCE_S)
+            except BrokerageError:
+                self.miss()
 
 
 @attrs.frozen
