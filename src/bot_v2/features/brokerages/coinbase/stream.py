@@ -35,8 +35,8 @@ LEVEL2: Final = "level2"
 BOOKS: Final = "l2_data"
 """What messages of the channel level2 call it."""
 
-SIDES: Final = {"bid": True, "offer": False}
-"""Which side of a book is that of bids."""
+SIDES: Final = {"bid": True, "offer": False, "ask": False}
+"""Which side of a book is that of bids; it is offer by the reference, ask by some clients."""
 
 UNREADABLE: Final = (ValueError, ArithmeticError, RecursionError)
 """What reading a message fails with that is not as documented."""
