@@ -1,8 +1,9 @@
-"""The quick `__init__` of the models does what the one that attrs wrote does, and nothing else."""
+"""The quick ways to construct a model do what the one that attrs wrote does, and nothing else."""
 
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import pickle
 from collections.abc import Callable
@@ -13,15 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot_v2.features.brokerages.core import construct
 from bot_v2.features.brokerages.core import interfaces as api
 from bot_v2.features.brokerages.core.fast_init import quicken
+from bot_v2.features.brokerages.core.fields import recipe_of
 from tests.unit.core.model_examples import EXAMPLES, order
 from tests.unit.core.test_fast_fields import VALUES
 
-# A level of two fields is as quick by attrs, and is checked in a way of its own.
-QUICK = tuple(example for example in EXAMPLES if type(example) is not api.PriceLevel)
+# To type checkers this is functools.partial, which asks for a class that they know.
+partial: Any = construct.partial
 
-by_kind = pytest.mark.parametrize("example", QUICK, ids=lambda each: type(each).__name__)
+by_kind = pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: type(each).__name__)
 
 
 def arguments_of(example: Any) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def test_every_model_is_quick(example: Any) -> None:
     assert hasattr(type(example).__init__, "__wrapped__")
 
 
-@given(st.sampled_from(QUICK), st.data())
+@given(st.sampled_from(EXAMPLES), st.data())
 def test_it_takes_and_refuses_what_attrs_would(example: Any, data: st.DataObject) -> None:
     """Whatever some fields are given, the object or the error is the one of attrs."""
     kind = type(example)
@@ -120,5 +123,52 @@ def test_a_model_that_it_cannot_do_is_left_alone() -> None:
         def __attrs_post_init__(self) -> None: ...
 
     before = Odd.__init__
-    quicken(Odd)
+    quicken(Odd, recipe_of(Odd))
     assert Odd.__init__ is before
+    assert isinstance(partial(Odd), functools.partial)
+
+
+@given(st.sampled_from(EXAMPLES), st.data())
+def test_a_bound_model_takes_and_refuses_what_the_model_does(
+    example: Any, data: st.DataObject
+) -> None:
+    """Whatever is bound and given, the object or the error is the one of functools.partial."""
+    kind = type(example)
+    names = st.sampled_from([field.name for field in attrs.fields(kind)])
+    changes = data.draw(st.dictionaries(names, st.sampled_from(VALUES), max_size=3))
+    left_out = data.draw(st.sets(names, max_size=2))
+    given_to = {
+        name: value
+        for name, value in {**arguments_of(example), **changes}.items()
+        if name not in left_out
+    }
+    bound_names = data.draw(st.sets(names, max_size=3)) & set(given_to)
+    bound = {name: given_to[name] for name in bound_names}
+    overridden = data.draw(st.booleans())
+    called_with = {
+        name: value for name, value in given_to.items() if overridden or name not in bound
+    }
+    positional: tuple[Any, ...] = data.draw(st.sampled_from(((), ("first",), ("first", 2))))
+    ours = outcome_of(lambda: partial(kind, **bound)(*positional, **called_with))
+    plain: Any = functools.partial
+    theirs = outcome_of(lambda: plain(kind, **bound)(*positional, **called_with))
+    # A wrong call is told in other words where there are several mistakes in it.
+    assert ours[0] is theirs[0]
+    assert ours == theirs or (ours[0] is TypeError and positional)
+
+
+@by_kind
+def test_a_bound_model_is_quick(example: Any) -> None:
+    """Each model is made by a compiled function, and not by way of the class."""
+    kind = type(example)
+    made = partial(kind)(**arguments_of(example))
+    assert type(made) is kind
+    assert made == example
+    assert not isinstance(partial(kind), functools.partial)
+
+
+def test_a_keyword_that_no_model_has_is_refused() -> None:
+    """A field that does not exist is an error where it is bound, and where it is given."""
+    for call in (partial(api.Fee, amont=1), lambda: partial(api.Fee)(amont=1)):
+        with pytest.raises(TypeError, match="amont"):
+            call()

@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require_positive
+from bot_v2.features.brokerages.core.fields import Model, require
 
 ZERO = Decimal(0)
 
@@ -22,18 +22,9 @@ class PriceLevel(Model):
     size: Decimal
     """In order units; above zero: an empty level is no level."""
 
-    def __attrs_post_init__(self) -> None:
-        # A book has hundreds of levels: this fast path decides, and the slow one names the field.
-        price, size = self.price, self.size
-        if not (
-            price.__class__ is Decimal
-            and size.__class__ is Decimal
-            and price.is_finite()
-            and size.is_finite()
-            and size > ZERO
-        ):
-            check_fields(self)
-            require_positive(self, "size")
+    def _check_sense(self) -> None:
+        if self.size <= ZERO:
+            raise require(self, "size", "above zero")
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -51,8 +42,7 @@ class Orderbook(Model):
     sequence: int | None = None
     """The broker's sequence number. None: not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         bids = [level.price for level in self.bids]
         asks = [level.price for level in self.asks]
         # A list that is in order is sorted in one pass.

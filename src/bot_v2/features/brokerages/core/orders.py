@@ -12,7 +12,6 @@ from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
     Model,
-    check_fields,
     freeze,
     require,
     require_not_negative,
@@ -38,9 +37,6 @@ class Fee(Model):
     """The currency or coin that was charged."""
     amount: Decimal
     """How much; negative is a rebate."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -102,8 +98,7 @@ class Order(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         filled, quantity = self.filled_quantity, self.quantity
         # Most orders are single ones with a quantity: what they are is looked at only once.
         if quantity is None or self.notional is not None or quantity <= ZERO or filled < ZERO:
@@ -141,8 +136,7 @@ class OrderResult(Model):
     message: str = ""
     """What happened, for a person."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         if self.success and self.order_id is None:
             raise require(self, "order_id", "a str: success means that the broker gave an id")
         if self.success and self.error is not None:
