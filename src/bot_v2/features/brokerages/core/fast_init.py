@@ -56,6 +56,8 @@ class Recipe:
     """The text fields for which an empty text is right."""
     check: Callable[[Any], None] | None
     """What is left to check when each field is right. None: nothing."""
+    bounds: Mapping[str, str] = {}
+    """By field: what its value is compared with, where it is given, such as `> 0`."""
     checks_all: bool = False
     """True: `check` looks at each field itself, as it may change one first."""
 
@@ -158,11 +160,17 @@ def _surely_right(
     if recipe.checks_all:
         required = (field.name for field in fields if field.default is attrs.NOTHING)
         return " and ".join(f"{name} is not nothing" for name in required) or "True"
-    declared, may_be_empty = recipe.declared, recipe.may_be_empty
-    return " and ".join(
-        f"({sure_expression(declared[name], name, names, may_be_empty=name in may_be_empty)})"
-        for name in (field.name for field in fields)
-    )
+    expressions = []
+    for name in (field.name for field in fields):
+        sure = sure_expression(
+            recipe.declared[name],
+            name,
+            names,
+            may_be_empty=name in recipe.may_be_empty,
+            bound=recipe.bounds.get(name, ""),
+        )
+        expressions.append(f"({sure})")
+    return " and ".join(expressions)
 
 
 def _conversion(field: attrs.Attribute[Any]) -> str:

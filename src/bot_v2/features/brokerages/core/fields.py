@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -202,9 +202,16 @@ class Model:
 
     __slots__ = ()
 
+    _positive: ClassVar[tuple[str, ...]] = ()
+    """The fields that have to be above zero, where they are given."""
+    _not_negative: ClassVar[tuple[str, ...]] = ()
+    """The fields that must not be below zero, where they are given."""
+
     def __attrs_post_init__(self) -> None:
         """Check each field, then whether they make sense together."""
         check_fields(self)
+        require_positive(self, *self._positive)
+        require_not_negative(self, *self._not_negative)
         self._check_sense()
 
     def _check_sense(self) -> None:
@@ -232,7 +239,8 @@ def recipe_of(kind: type[Any]) -> Recipe:
     if check is not Model.__attrs_post_init__:
         return Recipe(declared, may_be_empty, check, checks_all=True)
     has_sense = kind._check_sense is not Model._check_sense
-    return Recipe(declared, may_be_empty, kind._check_sense if has_sense else None)
+    bounds = {**dict.fromkeys(kind._positive, "> 0"), **dict.fromkeys(kind._not_negative, ">= 0")}
+    return Recipe(declared, may_be_empty, kind._check_sense if has_sense else None, bounds)
 
 
 _checks_by_model: dict[type, tuple[SurelyValid, tuple[tuple[str, Check], ...]]] = {}

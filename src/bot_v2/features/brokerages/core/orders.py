@@ -14,8 +14,6 @@ from bot_v2.features.brokerages.core.fields import (
     Model,
     freeze,
     require,
-    require_not_negative,
-    require_positive,
 )
 from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.features.brokerages.core.order_terms import (
@@ -98,12 +96,11 @@ class Order(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
+    _positive = ("quantity", "notional")
+    _not_negative = ("filled_quantity",)
+
     def _check_sense(self) -> None:
         filled, quantity = self.filled_quantity, self.quantity
-        # Most orders are single ones with a quantity: what they are is looked at only once.
-        if quantity is None or self.notional is not None or quantity <= ZERO or filled < ZERO:
-            require_positive(self, "quantity", "notional")
-            require_not_negative(self, "filled_quantity")
         if quantity is not None and filled > quantity:
             raise require(self, "filled_quantity", f"at most the order's quantity ({quantity})")
         if filled:
