@@ -170,12 +170,8 @@ def order_from_native(native: order_wire.Order, names: Names, account_id: str) -
         filled_quantity=filled,
         average_fill_price=native.average_filled_price or None if filled else None,
         fees=None if fee is None or currency is None else (_fee(currency=currency, amount=fee),),
-        timestamp=created
-        if created and created.tzinfo is UTC and created.year > 1
-        else in_utc(created),
-        updated_at=updated
-        if updated and updated.tzinfo is UTC and updated.year > 1
-        else in_utc(updated),
+        timestamp=created,
+        updated_at=updated,
         account_id=account_id,
     )
     tells_more = (
