@@ -303,3 +303,12 @@ def test_what_depends_on_made_up_ids_is_not_replayed(tmp_path: Path) -> None:
         result = player.run(all_cards()["BC-O040"], context)
     assert result.status is Status.SKIPPED
     assert "what the adapter makes up" in result.reason
+
+
+def test_what_depends_on_made_up_ids_is_not_recorded(tmp_path: Path, plain_client: None) -> None:
+    """The card passes, and leaves no cassette that nothing would replay."""
+    recorder = Taping(mode=Mode.SIMULATOR, folder=tmp_path, record=True)
+    with AcmeVenue(api_key=SECRET) as venue, acme(venue.url) as context:
+        venue.set_market("BTC-USD", Decimal(100), Decimal(101), Decimal(1000))
+        assert recorder.run(all_cards()["BC-O040"], context).status is Status.PASSED
+    assert list(tmp_path.iterdir()) == []

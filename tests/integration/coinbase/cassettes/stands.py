@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import attrs
+import pytest
 
 from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
 from bot_v2.features.brokerages.coinbase.exchange_adapter import CoinbaseExchangeBrokerage
@@ -41,6 +42,10 @@ PAGE_MAX: Final = 2
 
 LISTED: Final = frozenset({"BTC-USD", "ETH-USD", "BTC-PERP-INTX"})
 """What the simulator lists here: each cassette has a list of the products in it."""
+
+NO_SANDBOX: Final = (
+    "Advanced Trade's sandbox answers from a fixed page: there is no market to record"
+)
 
 BOUNDS: Final = HttpSettings(retry_wait_initial_s=0.01, retry_wait_max_s=0.02)
 
@@ -81,6 +86,19 @@ class Set:
     """The brokerage's."""
     reopen: Callable[[], Broker]
     """Makes a second session."""
+
+
+def mode_of(config: pytest.Config) -> Mode:
+    """Return what answers: a tape, unless something is to be recorded."""
+    if config.getoption("record_live", None):
+        return Mode.LIVE
+    return Mode.SIMULATOR if config.getoption("contract_record", False) else Mode.CASSETTE
+
+
+def skip_unrecordable(mode: Mode, account: Account) -> None:
+    """Skip what no sandbox can answer."""
+    if mode is Mode.LIVE and account.api is not ApiMode.EXCHANGE:
+        pytest.skip(NO_SANDBOX)
 
 
 def utc_now() -> datetime:
