@@ -84,6 +84,9 @@ def positive_or_none(text: str | None) -> Decimal | None:
     return value if value is not None and value > 0 else None
 
 
+_read_moment: Final = datetime.fromisoformat
+
+
 def moment(text: str) -> datetime:
     """Return a moment in UTC; digits beyond the microsecond are cut, never rounded up.
 
@@ -91,7 +94,7 @@ def moment(text: str) -> datetime:
         MalformedError: it is no moment, or has no zone.
     """
     try:
-        read = datetime.fromisoformat(text)
+        read = _read_moment(text)
         return read if read.tzinfo is UTC else _in_utc(read)
     except (ValueError, OverflowError) as error:
         raise MalformedError(f"{text!r} is no moment with a zone") from error
@@ -109,7 +112,9 @@ def moment_or_none(text: str | None) -> datetime | None:
     Raises:
         MalformedError: it is no moment, or has no zone.
     """
-    return None if not text or text.startswith(_NO_MOMENT) else moment(text)
+    if not text or (text[0] == "0" and text.startswith(_NO_MOMENT)):
+        return None
+    return moment(text)
 
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -211,7 +211,7 @@ def _extras_of(native: wire.Product, kind: MarketType) -> dict[str, str | bool]:
 
 
 def _levels(native: Iterable[wire.Level]) -> tuple[PriceLevel, ...]:
-    return tuple(PriceLevel(number(level.price), number(level.size)) for level in native)
+    return tuple([PriceLevel(number(level.price), number(level.size)) for level in native])
 
 
 def book_from_native(native: wire.PriceBook, names: Names) -> Orderbook:

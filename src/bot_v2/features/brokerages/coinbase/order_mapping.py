@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import attrs
 
 from bot_v2.features.brokerages.coinbase import order_wire
 from bot_v2.features.brokerages.coinbase.decoding import (
+    TRUSTED_MAX,
     MalformedError,
     moment,
     moment_or_none,
@@ -20,12 +22,14 @@ from bot_v2.features.brokerages.coinbase.decoding import (
 )
 from bot_v2.features.brokerages.coinbase.mapping import Names
 from bot_v2.features.brokerages.core.decimals import Rounding, decimal_to_text, divide
+from bot_v2.features.brokerages.core.fields import EMPTY, FrozenMapping
 from bot_v2.features.brokerages.core.fills import Fill, Liquidity
 from bot_v2.features.brokerages.core.order_changes import OrderPreview
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType, TimeInForce
 from bot_v2.features.brokerages.core.orders import Fee, Order
+from bot_v2.shared.types import MetadataValue
 
 SIDES: Final[dict[str, OrderSide]] = {"BUY": OrderSide.BUY, "SELL": OrderSide.SELL}
 NATIVE_SIDES: Final = {side: native for native, side in SIDES.items()}
@@ -105,6 +109,8 @@ STOP_DIRECTIONS: Final = {
 STOP_TRIGGER: Final = "stop_trigger_price"
 """The option that makes a limit order an exit with a stop beside it."""
 
+_NO_MARGIN: Final = "UNKNOWN_MARGIN_TYPE"
+
 _UNSAID: Final = frozenset({"", "REJECT_REASON_UNSPECIFIED"})
 
 QUANTITY_PLACES: Final = 18
@@ -126,11 +132,10 @@ def side_from_native(native: str) -> OrderSide:
 def order_from_native(native: order_wire.Order, names: Names, account_id: str) -> Order:
     """Return an order; a word that no table has becomes OTHER or UNKNOWN, with the word kept."""
     name, terms = _configuration_of(native)
-    form = _form_of(native, name)
+    form = FORMS.get(name) or _form_of(native, name)
     filled = number_or_zero(native.filled_size)
     quantity = positive_or_none(terms.base_size)
-    currency = names.quote_of(native.product_id)
-    fee = number_or_none(native.total_fees)
+    limit, stop = terms.limit_price, terms.stop_price or terms.stop_trigger_price
     parent = native.originating_order_id or None
     return Order(
         order_id=native.order_id,
@@ -143,13 +148,13 @@ def order_from_native(native: order_wire.Order, names: Names, account_id: str) -
         status_reason=_reason_of(native),
         quantity=quantity,
         notional=None if quantity is not None else positive_or_none(terms.quote_size),
-        price=number_or_none(terms.limit_price),
-        stop_price=number_or_none(terms.stop_price or terms.stop_trigger_price),
+        price=number(limit) if limit else None,
+        stop_price=number(stop) if stop else None,
         time_in_force=form.time_in_force,
-        expires_at=moment_or_none(terms.end_time),
+        expires_at=moment_or_none(terms.end_time) if terms.end_time else None,
         filled_quantity=filled,
         average_fill_price=positive_or_none(native.average_filled_price) if filled else None,
-        fees=None if fee is None or currency is None else (Fee(currency=currency, amount=fee),),
+        fees=_fees_of(native.total_fees, names.quote_of(native.product_id)),
         timestamp=moment_or_none(native.created_time),
         updated_at=moment_or_none(native.last_update_time),
         parent_order_id=parent,
@@ -159,12 +164,23 @@ def order_from_native(native: order_wire.Order, names: Names, account_id: str) -
     )
 
 
+@lru_cache(maxsize=TRUSTED_MAX)
+def _fees_of(text: str, currency: str | None) -> tuple[Fee, ...] | None:
+    fee = number_or_none(text)
+    return None if fee is None or currency is None else (Fee(currency=currency, amount=fee),)
+
+
 _NO_TERMS: Final = order_wire.Terms()
 
 
 def _configuration_of(native: order_wire.Order) -> tuple[str, order_wire.Terms]:
     """Return the name and the terms of the configuration: the one of the native order type."""
-    given = {name: terms for name, terms in (native.order_configuration or {}).items() if terms}
+    told = native.order_configuration or {}
+    if len(told) == 1:
+        ((name, terms),) = told.items()
+        if terms is not None:
+            return name, terms
+    given = {name: terms for name, terms in told.items() if terms}
     for name, terms in given.items():
         form = FORMS.get(name)
         if len(given) == 1 or (form and form.type is TYPES.get(native.order_type)):
@@ -173,17 +189,17 @@ def _configuration_of(native: order_wire.Order) -> tuple[str, order_wire.Terms]:
 
 
 def _form_of(native: order_wire.Order, name: str) -> Form:
-    form = FORMS.get(name)
-    if form is not None:
-        return form
     # Without a configuration that we know, the order's own words are all there is.
     kind = OrderType.OTHER if name else TYPES.get(native.order_type, OrderType.OTHER)
     return Form(kind, TIMES_IN_FORCE.get(native.time_in_force, TimeInForce.OTHER))
 
 
+_WORKING: Final = LIVE_STATUSES - {OrderStatus.UNKNOWN}
+
+
 def _status_of(native: order_wire.Order, filled: Decimal) -> OrderStatus:
     status = STATUSES.get(native.status, OrderStatus.UNKNOWN)
-    if status not in LIVE_STATUSES or status is OrderStatus.UNKNOWN:
+    if status not in _WORKING:
         return status
     if native.pending_cancel:
         return OrderStatus.PENDING_CANCEL
@@ -191,21 +207,27 @@ def _status_of(native: order_wire.Order, filled: Decimal) -> OrderStatus:
 
 
 def _reason_of(native: order_wire.Order) -> str | None:
-    words = (native.reject_message, native.reject_reason, native.cancel_message)
-    return next((word for word in words if word not in _UNSAID), None)
+    for word in (native.reject_message, native.reject_reason, native.cancel_message):
+        if word not in _UNSAID:
+            return word
+    return None
 
 
-def _extras_of(native: order_wire.Order, name: str, form: Form) -> dict[str, str]:
-    extras: dict[str, str] = {}
+def _extras_of(native: order_wire.Order, name: str, form: Form) -> FrozenMapping:
+    margin = native.margin_type
+    is_named = form.type is not OrderType.OTHER and form.time_in_force is not TimeInForce.OTHER
+    if is_named and not native.leverage and (not margin or margin == _NO_MARGIN):
+        return EMPTY
+    extras: dict[str, MetadataValue] = {}
     if form.type is OrderType.OTHER:
         extras["configuration"] = name or native.order_type
     if form.time_in_force is TimeInForce.OTHER:
         extras["time_in_force"] = native.time_in_force
     if native.leverage:
         extras["leverage"] = native.leverage
-    if native.margin_type and native.margin_type != "UNKNOWN_MARGIN_TYPE":
-        extras["margin_type"] = native.margin_type
-    return extras
+    if margin and margin != _NO_MARGIN:
+        extras["margin_type"] = margin
+    return FrozenMapping(extras)
 
 
 # What is asked for.

@@ -27,6 +27,9 @@ _SURE: Final[dict[object, str]] = {
 }
 
 
+_SCALARS: Final = frozenset({*_SURE, float})
+
+
 def compile_surely_valid(declared: Mapping[str, Any], may_be_empty: frozenset[str]) -> SurelyValid:
     """Return the quick check of a model.
 
@@ -55,6 +58,12 @@ def _expression(declared: Any, name: str, names: dict[str, object]) -> str:
         (inner,) = (each for each in arguments if each is not NoneType)
         return f"v is None or ({_expression(inner, name, names)})"
     if get_origin(declared) is tuple:
+        item = arguments[0]
+        if isinstance(item, type) and item not in _SCALARS:
+            names[name] = item
+            one = f"len(v) == 1 and v[0].__class__ is {name}"
+            every = f"all([member.__class__ is {name} for member in v])"
+            return f"v == () or (v.__class__ is tuple and ({one} or {every}))"
         return "v == ()"
     if isinstance(declared, type) and declared is not float:
         names[name] = declared

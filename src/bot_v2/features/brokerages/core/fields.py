@@ -17,6 +17,7 @@ import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, Outcome
 from bot_v2.features.brokerages.core.fast_fields import SurelyValid, compile_surely_valid
+from bot_v2.features.brokerages.core.fast_init import quicken
 
 if TYPE_CHECKING:
     from bot_v2.shared.types import Metadata, MetadataValue
@@ -82,7 +83,7 @@ def freeze(items: object) -> FrozenMapping:
             raise InvalidFieldError(
                 f"metadata[{key!r}]", value, "str, int, bool, Decimal, datetime or None"
             )
-    return FrozenMapping(items)
+    return FrozenMapping(items) if items else EMPTY
 
 
 def _decimal(value: object) -> Refusal | None:
@@ -227,6 +228,7 @@ def _learn_checks(model: type) -> tuple[SurelyValid, tuple[tuple[str, Check], ..
     )
     learnt = (compile_surely_valid(declared, may_be_empty), checks)
     _checks_by_model[model] = learnt
+    quicken(model)
     return learnt
 
 

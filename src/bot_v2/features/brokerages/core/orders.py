@@ -104,14 +104,18 @@ class Order(Model):
 
     def __attrs_post_init__(self) -> None:
         check_fields(self)
-        require_positive(self, "quantity", "notional")
-        require_not_negative(self, "filled_quantity")
         filled, quantity = self.filled_quantity, self.quantity
+        # Most orders are single ones with a quantity: what they are is looked at only once.
+        if quantity is None or self.notional is not None or quantity <= ZERO or filled < ZERO:
+            require_positive(self, "quantity", "notional")
+            require_not_negative(self, "filled_quantity")
         if quantity is not None and filled > quantity:
             raise require(self, "filled_quantity", f"at most the order's quantity ({quantity})")
-        if self.status is OrderStatus.FILLED and filled == ZERO:
+        if filled:
+            return
+        if self.status is OrderStatus.FILLED:
             raise require(self, "filled_quantity", "above zero: the status is FILLED")
-        if self.average_fill_price is not None and filled == ZERO:
+        if self.average_fill_price is not None:
             raise require(self, "average_fill_price", "None: nothing was filled")
 
     @property
