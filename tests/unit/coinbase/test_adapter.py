@@ -547,7 +547,7 @@ def test_nothing_is_sent_before_connect_or_after_disconnect() -> None:
 
 
 def test_an_exchange_order_is_told_in_the_reply() -> None:
-    """Its id is a UUID, with hyphens or without."""
+    """Its id is a UUID: with hyphens at the broker, and without them here."""
     broker, transport = exchange({"POST /orders": EXCHANGE_ORDER})
     ref = "00112233445566778899aabbccddeeff"
     result = broker.place_order(
@@ -556,7 +556,7 @@ def test_an_exchange_order_is_told_in_the_reply() -> None:
     assert result.order is not None
     assert result.order.client_order_id == ref
     assert transport.sent[-1].body == {
-        "client_oid": ref,
+        "client_oid": "00112233-4455-6677-8899-aabbccddeeff",
         "product_id": "BTC-USD",
         "side": "buy",
         "type": "limit",
@@ -567,6 +567,18 @@ def test_an_exchange_order_is_told_in_the_reply() -> None:
     }
     with pytest.raises(InvalidFieldError, match="32"):
         broker.place_order(attrs.evolve(REQUEST, client_order_id="abc"))
+
+
+def test_an_exchange_order_is_looked_up_by_its_uuid() -> None:
+    """With hyphens, as it was sent; what is no UUID is no order's, and nobody is asked."""
+    path = "GET /orders/client%3A00112233-4455-6677-8899-aabbccddeeff"
+    broker, transport = exchange({path: EXCHANGE_ORDER})
+    assert broker.get_order_by_client_id("00112233445566778899aabbccddeeff").order_id == "e0"
+    sent = len(transport.sent)
+    for never in ("abc", "g" * 32, "", "00112233-4455-6677-8899-aabbccddeeff"):
+        with pytest.raises(OrderNotFoundError):
+            broker.get_order_by_client_id(never)
+    assert len(transport.sent) == sent
 
 
 @pytest.mark.parametrize(
