@@ -465,8 +465,19 @@ def test_spot_is_kept_as_a_balance(method: str) -> None:
 def test_enabled_perpetuals_need_a_portfolio_for_them() -> None:
     """It is said at connect, not at the first order."""
     answers: dict[str, Any] = {f"GET {API}/portfolios": {"portfolios": []}}
-    with pytest.raises(InvalidRequestError, match="COINBASE_ENABLE_DERIVATIVES"):
+    with pytest.raises(InvalidRequestError, match=r"COINBASE_ENABLE_DERIVATIVES.*2026-10-01"):
         brokerage(answers, enable_derivatives=True)
+
+
+@pytest.mark.parametrize("symbol", ["SOL-USDC-PERP", "SOL-PERP-INTX"])
+def test_a_perpetual_that_is_not_listed_may_have_moved(symbol: str) -> None:
+    """The error says what Coinbase says of perpetuals; of other products it does not."""
+    broker, _ = _with_perpetuals({})
+    with pytest.raises(InvalidSymbolError, match=r"not among the perpetuals.*2026-10-01"):
+        broker.get_product(symbol)
+    with pytest.raises(InvalidSymbolError) as caught:
+        broker.get_product("SOL-USD")
+    assert "2026" not in str(caught.value)
 
 
 # The session.

@@ -8,6 +8,7 @@ from typing import Final
 from bot_v2.features.brokerages.coinbase import mapping, order_mapping, order_wire, wire
 from bot_v2.features.brokerages.coinbase.base import merged, oldest_first, segment
 from bot_v2.features.brokerages.coinbase.decoding import MalformedError
+from bot_v2.features.brokerages.coinbase.instruments import PERPETUALS_MOVED
 from bot_v2.features.brokerages.coinbase.market import API, AdvancedMarket
 from bot_v2.features.brokerages.coinbase.session import Opened
 from bot_v2.features.brokerages.core.account_summary import FeeRates
@@ -62,7 +63,7 @@ class AdvancedReads(AdvancedMarket):
         if not found:
             raise InvalidRequestError(
                 "COINBASE_ENABLE_DERIVATIVES is set, and the key sees no perpetuals portfolio: "
-                "open one at Coinbase, or unset it",
+                f"open one at Coinbase, or unset it; {PERPETUALS_MOVED}",
                 **call.context(),
             )
         return found[0]
