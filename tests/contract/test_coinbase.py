@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
-from bot_v2.features.brokerages.coinbase.exchange_adapter import CoinbaseExchangeBrokerage
-from bot_v2.features.brokerages.coinbase.settings import ApiMode, read_settings
+from bot_v2.features.brokerages.coinbase.factory import class_for
+from bot_v2.features.brokerages.coinbase.settings import read_settings
 from bot_v2.features.brokerages.core.interfaces import IBrokerage
 from bot_v2.features.brokerages.http.transport import HttpTransport
 from bot_v2.testing.profile import ContractProfile
@@ -17,11 +16,6 @@ from bot_v2.testing.suite import BrokerageContract
 from bot_v2.venues.coinbase.exchange_venue import CoinbaseExchangeVenue
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 from tests.contract.patience import HANGING_S, PatientTransport
-
-ADAPTERS: dict[ApiMode, type[CoinbaseBrokerage | CoinbaseExchangeBrokerage]] = {
-    ApiMode.ADVANCED: CoinbaseBrokerage,
-    ApiMode.EXCHANGE: CoinbaseExchangeBrokerage,
-}
 
 ONE_EXIT = "an exit of Coinbase's is one order with two prices, not two orders"
 
@@ -39,8 +33,7 @@ class _OnVenue(BrokerageContract):
         def make() -> IBrokerage:
             settings = read_settings({**self._settings(venue), "api_base": venue.url}, {})
             transports.append(PatientTransport(venue))
-            kind = ADAPTERS[settings.mode]
-            made.append(kind(settings, transport=transports[-1]))
+            made.append(class_for(settings)(settings, transport=transports[-1]))
             return made[-1]
 
         yield make

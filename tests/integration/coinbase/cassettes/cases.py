@@ -62,7 +62,7 @@ _CARDS: Final = (
 
 _ADVANCED: Final = (
     *("BC-AC010", "BC-AC020", "BC-AC030", "BC-PV010", "BC-PV030", "BC-BR010", "BC-BR040"),
-    "BC-MO070",
+    *("BC-MO070", "BC-AS010"),
 )
 
 CARDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -71,7 +71,11 @@ CARDS: Final[Mapping[str, tuple[str, ...]]] = {
         *_ADVANCED,
         *("BC-K060", "BC-K070", "BC-MO010", "BC-MO020", "BC-MO060", "BC-P120"),
     ),
-    "perpetuals": (*_CARDS, *_ADVANCED, "BC-K060", "BC-P010", "BC-P060", "BC-P140"),
+    "perpetuals": (
+        *_CARDS,
+        *_ADVANCED,
+        *("BC-K060", "BC-P010", "BC-P060", "BC-P140", "BC-AS020", "BC-MG010", "BC-MG040"),
+    ),
     "exchange": (*_CARDS, "BC-P120"),
 }
 """The cards that have a cassette: few, and at least one of each declared capability."""

@@ -15,7 +15,9 @@ import pytest
 
 from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
 from bot_v2.features.brokerages.coinbase.exchange_adapter import CoinbaseExchangeBrokerage
+from bot_v2.features.brokerages.coinbase.factory import class_for
 from bot_v2.features.brokerages.coinbase.settings import ApiMode, CoinbaseSettings, read_settings
+from bot_v2.features.brokerages.core.capabilities import Capability
 from bot_v2.features.brokerages.http.settings import HttpSettings
 from bot_v2.features.brokerages.http.transport import HttpTransport
 from bot_v2.shared.types import Clock
@@ -48,11 +50,6 @@ NO_SANDBOX: Final = (
 )
 
 BOUNDS: Final = HttpSettings(retry_wait_initial_s=0.01, retry_wait_max_s=0.02)
-
-ADAPTERS: Final[Mapping[ApiMode, type[Broker]]] = {
-    ApiMode.ADVANCED: CoinbaseBrokerage,
-    ApiMode.EXCHANGE: CoinbaseExchangeBrokerage,
-}
 
 
 @attrs.frozen
@@ -123,6 +120,11 @@ def _venue_of(account: Account) -> Venue:
     return CoinbaseVenue(seed=SEED, page_max=PAGE_MAX, listings=listed)
 
 
+def capabilities_of(account: Account) -> frozenset[Capability]:
+    """Return what the brokerage of an account declares that it can do."""
+    return class_for(_simulated(account, NOWHERE)).capabilities
+
+
 def _simulated(account: Account, api_base: str) -> CoinbaseSettings:
     given: dict[str, object] = {"api_mode": account.api.value, "api_base": api_base}
     if account.api is ApiMode.EXCHANGE:
@@ -177,7 +179,7 @@ def stand(account: Account, mode: Mode, tape: Path | None = None) -> Iterator[Se
 
         def make() -> Broker:
             transport = HttpTransport(BOUNDS)
-            made = ADAPTERS[account.api](settings, clock=clock, transport=transport)
+            made = class_for(settings)(settings, clock=clock, transport=transport)
             stack.callback(transport.close)
             stack.callback(made.disconnect)
             return made
