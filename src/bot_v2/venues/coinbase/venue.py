@@ -36,11 +36,15 @@ from bot_v2.venues.coinbase.stream import StreamHub
 from bot_v2.venues.coinbase.tickets import TicketBook, leg_for
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.market import opening_book
-from bot_v2.venues.requests import ApiRequest, Endpoint
+from bot_v2.venues.rate_limits import PRIVATE, PUBLIC, RateLimit
+from bot_v2.venues.requests import ApiRequest, Endpoint, RefusedError
 from bot_v2.venues.state import VenueState
 from bot_v2.venues.venue import Venue
 
 API: Final = "/api/v3/brokerage"
+
+LIMITS: Final = {PUBLIC: RateLimit(10, 10), PRIVATE: RateLimit(30, 30)}
+"""https://docs.cdp.coinbase.com/advanced-trade/docs/rest-api-rate-limits; bursts are not told."""
 
 
 class CoinbaseVenue(Venue):
@@ -111,6 +115,17 @@ class CoinbaseVenue(Venue):
             opening_book(one.product, one.price, OPENING_VALUE, now, self._seed)
             for one in self._listings.values()
         )
+
+    def documented_limits(self) -> Mapping[str, RateLimit]:
+        """Return the limits of Advanced Trade: 30 a second by user, and 10 by address."""
+        return LIMITS
+
+    def caller_of(self, request: ApiRequest) -> str:
+        """Return the name of the key that a request is signed with; a public one has none."""
+        try:
+            return self._dialect.key_of(request).name
+        except RefusedError:
+            return ""
 
     def native_symbols(self) -> Mapping[str, str]:
         """Return the canonical symbol of each product id."""
