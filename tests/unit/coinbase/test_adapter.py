@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -19,6 +20,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     InvalidRequestError,
     InvalidSymbolError,
     MarketDataUnavailableError,
+    MissingDependencyError,
     ModifyRejectedError,
     OrderModification,
     OrderNotFoundError,
@@ -661,3 +663,14 @@ def test_exchange_balances_are_those_of_the_key_s_profile() -> None:
     assert broker.get_balance("USD").total == D(10)
     assert broker.get_balance("BTC").total == 0
     assert broker.list_positions() == []
+
+
+def test_without_the_vendors_client_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All else works without."""
+    broker, _ = brokerage({})
+    monkeypatch.setitem(sys.modules, "coinbase.rest", None)
+    with pytest.raises(MissingDependencyError, match=r"bot-v2\[coinbase\]") as caught:
+        _ = broker.native
+    assert caught.value.extra == "coinbase"

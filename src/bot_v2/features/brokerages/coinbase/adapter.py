@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -50,6 +50,9 @@ from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.features.brokerages.http.calls import Call, Reply
 
+if TYPE_CHECKING:
+    from coinbase.rest import RESTClient
+
 _T = TypeVar("_T")
 
 
@@ -89,6 +92,15 @@ class CoinbaseBrokerage(AdvancedReads):
     def order_history(self) -> OrderHistory:
         """For how many days orders are listed; the broker keeps them for longer."""
         return OrderHistory(retention=Retention.DAYS, days=self.settings.history_days)
+
+    @property
+    def native(self) -> RESTClient:
+        """The vendor's client, for what is not covered here; using it voids what is promised.
+
+        It signs and addresses by itself, speaks https alone, and sends by the transport of this
+        brokerage: it verifies, keeps its time-outs, and sends no write twice.
+        """
+        return self._client.native()
 
     # Accounts.
 

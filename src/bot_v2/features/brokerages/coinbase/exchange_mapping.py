@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
-from uuid import UUID
 
 from bot_v2.features.brokerages.coinbase import exchange_wire as wire
 from bot_v2.features.brokerages.coinbase.decoding import (
@@ -99,9 +99,13 @@ def client_id_to_native(client_order_id: str) -> str:
     """Return a client order id in the form that the broker takes and shows: a UUID's, with hyphens.
 
     Raises:
-        ValueError: it is no UUID.
+        InvalidFieldError: it has another length.
     """
-    return str(UUID(hex=client_order_id))
+    if len(client_order_id) != CLIENT_ID_LENGTH:
+        accepted = f"{CLIENT_ID_LENGTH} hexadecimal digits"
+        raise InvalidFieldError("OrderRequest.client_order_id", client_order_id, accepted)
+    ends = (0, 8, 12, 16, 20, CLIENT_ID_LENGTH)
+    return "-".join(client_order_id[start:end] for start, end in pairwise(ends))
 
 
 def balance_from_native(native: wire.Account) -> Balance:
