@@ -149,5 +149,6 @@ class Preview(Wire):
 
     order_total: str = ""
     commission_total: str = ""
+    order_margin_total: str = ""
     errs: list[str] = []  # noqa: RUF012 - msgspec copies an empty default
     warning: list[str] = []  # noqa: RUF012 - msgspec copies an empty default

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import attrs
 
+from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.fields import (
     EMPTY,
@@ -50,7 +51,7 @@ class Order(Model):
     status: OrderStatus
     """Where it is in its life."""
     filled_quantity: Decimal
-    """How much was filled, in order units."""
+    """How much was filled, in order units. Brokers do fill more than was ordered: it is told."""
     time_in_force: TimeInForce
     """How long it works."""
     account_id: str
@@ -100,10 +101,7 @@ class Order(Model):
     _not_negative = ("filled_quantity",)
 
     def _check_sense(self) -> None:
-        filled, quantity = self.filled_quantity, self.quantity
-        if quantity is not None and filled > quantity:
-            raise require(self, "filled_quantity", f"at most the order's quantity ({quantity})")
-        if filled:
+        if self.filled_quantity:
             return
         if self.status is OrderStatus.FILLED:
             raise require(self, "filled_quantity", "above zero: the status is FILLED")
@@ -113,7 +111,16 @@ class Order(Model):
     @property
     def remaining_quantity(self) -> Decimal | None:
         """How much is still to be filled, in order units. None: the quantity is not known."""
-        return None if self.quantity is None else self.quantity - self.filled_quantity
+        if self.quantity is None:
+            return None
+        return max(EXACT.subtract(self.quantity, self.filled_quantity), ZERO)
+
+    @property
+    def overfilled_quantity(self) -> Decimal | None:
+        """How much was filled beyond the quantity, in order units. None: that is not known."""
+        if self.quantity is None:
+            return None
+        return max(EXACT.subtract(self.filled_quantity, self.quantity), ZERO)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
