@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,12 @@ import requests
 from coinbase.rest import RESTClient
 from coinbase.websocket import WSClient, WSUserClient
 
+from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
+from bot_v2.features.brokerages.coinbase.settings import read_settings
+from bot_v2.features.brokerages.http.requests_session import RequestsSession
+from bot_v2.features.brokerages.http.settings import HttpSettings
+from bot_v2.features.brokerages.http.transport import HttpTransport
+from bot_v2.venues.certificates import ThrowawayTls
 from bot_v2.venues.coinbase.keys import ApiKey
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 
@@ -357,3 +364,25 @@ def test_live_orders_come_by_fifties(venue: CoinbaseVenue) -> None:
     client.close()
     snapshots = [one["events"][0]["orders"] for one in heard.messages if one["channel"] == "user"]
     assert [len(orders) for orders in snapshots] == [50, 3]
+
+
+def test_a_brokerage_gives_the_official_client(venue: CoinbaseVenue, tls: ThrowawayTls) -> None:
+    """With the brokerage's credentials and over its transport: no session of its own is opened."""
+    given = {
+        "cdp_api_key": venue.api_key.name,
+        "cdp_private_key": venue.api_key.secret,
+        "api_base": f"https://{venue.secure_authority}",
+    }
+    context = ssl.create_default_context(cafile=tls.certificate_file)
+    transport = HttpTransport(HttpSettings(user_agent="ours"), tls=context)
+    broker = CoinbaseBrokerage(read_settings(given, {}), transport=transport)
+    broker.connect()
+    client = broker.native
+    assert isinstance(client, RESTClient)
+    assert isinstance(client.session, RequestsSession)
+    assert client.get_portfolios().portfolios[0].uuid == broker.get_account_id()
+    placed = client.limit_order_gtc_buy("native", "BTC-USD", "0.1", "50000")
+    order = broker.get_order(placed.success_response["order_id"])
+    assert order.client_order_id == "native"
+    broker.disconnect()
+    transport.close()

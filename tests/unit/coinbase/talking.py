@@ -45,6 +45,10 @@ class Names:
         """Return the currency of prices."""
         return {BTC: "USD", ETH: "USDC"}.get(product_id)
 
+    def named(self, product_id: str) -> tuple[str, str | None]:
+        """Return both."""
+        return self.symbol_of(product_id), self.quote_of(product_id)
+
 
 class Broker:
     """The orders that can be read, and the desk that reads them."""

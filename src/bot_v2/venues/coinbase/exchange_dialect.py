@@ -17,7 +17,6 @@ from typing import Final
 
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
-    DuplicateOrderError,
     InsufficientFundsError,
     InvalidSymbolError,
     MarketClosedError,
@@ -41,8 +40,6 @@ ANSWERS: Final[tuple[tuple[type[BrokerageError], int, str], ...]] = (
     (InvalidSymbolError, 404, "NotFound"),
     (OrderNotFoundError, 404, "order not found"),
     (MarketDataUnavailableError, 404, "NotFound"),
-    # That a client_oid which was used is refused is not documented.
-    (DuplicateOrderError, 400, "Duplicate client_oid"),
     (MarketClosedError, 400, "Cancel only mode"),
 )
 REASONS: Final = {

@@ -25,12 +25,24 @@ from bot_v2.venues.coinbase.listings import SPOT, SPOT_LISTINGS, Listing
 from bot_v2.venues.coinbase.sequences import Sequences
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.market import opening_book
+from bot_v2.venues.rate_limits import PRIVATE, PUBLIC, RateLimit, by_class
 from bot_v2.venues.requests import ApiRequest, Endpoint
 from bot_v2.venues.state import VenueState
 from bot_v2.venues.venue import Venue
 
 FEES: Final = MakerTakerFees(maker=Decimal("0.004"), taker=Decimal("0.006"))
 PAGE_MAX: Final = 1000
+
+FILLS: Final = "fills"
+"""The class of requests for executions."""
+
+LIMITS: Final = {
+    # https://docs.cdp.coinbase.com/exchange/rest-api/rate-limits
+    PUBLIC: RateLimit(10, 15),
+    PRIVATE: RateLimit(15, 30),
+    FILLS: RateLimit(10, 20),
+}
+"""How fast a caller may ask, by address, by profile, and by profile for executions."""
 
 
 class CoinbaseExchangeVenue(Venue):
@@ -120,6 +132,14 @@ class CoinbaseExchangeVenue(Venue):
             opening_book(one.product, one.price, OPENING_VALUE, now, self._seed)
             for one in self._listings.values()
         )
+
+    def documented_limits(self) -> Mapping[str, RateLimit]:
+        """Return the limits of the Exchange API, by profile and by address."""
+        return LIMITS
+
+    def limit_class(self, endpoint: Endpoint) -> str:
+        """Return the class of an endpoint; executions have one of their own."""
+        return FILLS if endpoint.path == "/fills" else by_class(endpoint)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return what can be asked; the first that fits decides."""

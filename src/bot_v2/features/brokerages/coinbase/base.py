@@ -92,6 +92,7 @@ class CoinbaseBase(ABC):
         self._clock = clock
         self._ids = ids or self.idempotency.make_id
         client = CoinbaseClient(settings, clock, nonces, transport)
+        self._client = client
         self._session = CoinbaseSession(client, self.place, settings.page_max)
         self._streams = Streams(StreamSettings(silence_max_s=settings.stream_silence_s), clock)
         self._instruments = Instruments(

@@ -63,6 +63,7 @@ EXCHANGE_ERRORS: Final = f"{_EXCHANGE}/requests"
 EXCHANGE_LIMITS: Final = f"{_EXCHANGE}/rate-limits"
 ALTRADY: Final = "https://support.altrady.com/en/article/common-coinbase-error-messages-18gqfgc/"
 POST_ONLY: Final = "https://github.com/askmike/gekko/issues/2856"
+CLIENT_OID: Final = "https://github.com/coinbase/coinbase-pro-node/issues/345"
 CCXT: Final = "https://github.com/ccxt/ccxt/blob/master/js/src/coinbase.js"
 SUBSCRIBING: Final = "https://github.com/thrasher-corp/gocryptotrader/pull/1421"
 NEEDS_KEY: Final = "https://github.com/ccxt/ccxt/issues/19176"
@@ -285,6 +286,7 @@ _EXCHANGES: Final[tuple[tuple[str, type[BrokerageError], Outcome | None, str], .
     ("LIMIT ONLY MODE", MarketClosedError, _REJECTED, ALTRADY),
     ("BAD REQUEST", InvalidRequestError, _REJECTED, EXCHANGE_ERRORS),
     ("INVALID PRICE", InvalidRequestError, _REJECTED, EXCHANGE_ERRORS),
+    ("INVALID CLIENT_OID", InvalidRequestError, _REJECTED, CLIENT_OID),
     ("POST ONLY MODE", OrderRejectedError, _REJECTED, POST_ONLY),
     ("CANCEL ONLY MODE", MarketClosedError, _REJECTED, CCXT_EXCHANGE),
     ("UNDER MAINTENANCE", BrokerUnavailableError, None, CCXT_EXCHANGE),

@@ -78,7 +78,8 @@ class CoinbaseExchangeBrokerage(ExchangeMarket):
     )
     unsupported: Final = frozenset({"get_orderbook:level>=3"})
     idempotency: IdempotencyProfile = IdempotencyProfile(
-        # The reference does not say that an id protects, so nothing is built on it.
+        # "We don't enforce or check for unique client_oid", Coinbase's own staff say:
+        # https://forums.coinbasecloud.dev/t/requirements-for-client-order-id/870
         scope=IdempotencyScope.TAG_ONLY,
         on_duplicate=DuplicateBehaviour.ACCEPTS,
         max_length=mapping.CLIENT_ID_LENGTH,
@@ -182,9 +183,14 @@ class CoinbaseExchangeBrokerage(ExchangeMarket):
     def get_order_by_client_id(self, client_order_id: str) -> Order:
         """Return the order placed under an id of ours."""
         call = self._call("get_order_by_client_id", client_order_id=client_order_id)
-        if len(client_order_id) != mapping.CLIENT_ID_LENGTH:
-            raise OrderNotFoundError("no order can have such a client id", **call.context())
-        return self._order(call, f"client:{client_order_id}")
+        try:
+            self.idempotency.check_id(client_order_id)
+            native = mapping.client_id_to_native(client_order_id)
+        except ValueError:
+            raise OrderNotFoundError(
+                "no order can have such a client id", **call.context()
+            ) from None
+        return self._order(call, f"client:{native}")
 
     def list_orders(self, status: OrderStatus | None = None) -> list[Order]:
         """Return every live order, and those placed in the window, newest first."""

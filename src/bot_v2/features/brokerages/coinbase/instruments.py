@@ -16,6 +16,13 @@ from bot_v2.features.brokerages.http.calls import Call
 PERPETUAL_ENDINGS: Final = ("-PERP", "-PERP-INTX")
 """How a perpetual is called, by us and by the broker."""
 
+# https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/guides/derivatives/technical
+PERPETUALS_MOVED: Final = (
+    "Coinbase says that on 2026-10-01 perpetuals left INTX, and with it Advanced Trade, for a "
+    "gateway of another protocol, which this adapter does not speak"
+)
+"""What may be behind it that there are no perpetuals."""
+
 
 @attrs.frozen
 class Catalog:
@@ -27,6 +34,8 @@ class Catalog:
     """The canonical symbol of each of the broker's ids."""
     ids: Mapping[str, str]
     """The broker's id of each canonical symbol."""
+    names: Mapping[str, tuple[str, str]]
+    """The canonical symbol, and the currency of the prices, of each of the broker's ids."""
     read_at: float
     """When it was read, in seconds of a clock that never goes back."""
 
@@ -36,6 +45,7 @@ def catalog_of(found: Sequence[tuple[str, Product]], read_at: float) -> Catalog:
     products: dict[str, Product] = {}
     symbols: dict[str, str] = {}
     ids: dict[str, str] = {}
+    names: dict[str, tuple[str, str]] = {}
     for product_id, product in found:
         named = product
         if product.symbol in products:
@@ -43,7 +53,8 @@ def catalog_of(found: Sequence[tuple[str, Product]], read_at: float) -> Catalog:
         products[named.symbol] = named
         symbols[product_id] = named.symbol
         ids[named.symbol] = product_id
-    return Catalog(products, symbols, ids, read_at)
+        names[product_id] = (named.symbol, named.quote_currency)
+    return Catalog(products, symbols, ids, names, read_at)
 
 
 class Instruments:
@@ -94,12 +105,18 @@ class Instruments:
         try:
             canonical = resolve_symbol(symbol, catalog.products, catalog.symbols)
         except InvalidSymbolError as error:
-            if self._has_perpetuals or not symbol.endswith(PERPETUAL_ENDINGS):
+            if error.candidates or not symbol.endswith(PERPETUAL_ENDINGS):
                 raise
+            if self._has_perpetuals:
+                raise InvalidSymbolError(
+                    f"{symbol!r} is not among the perpetuals that are listed; {PERPETUALS_MOVED}",
+                    symbol=symbol,
+                ) from error
             raise InvalidSymbolError(
                 f"{symbol!r} is a perpetual, and perpetuals are not enabled: they are traded with "
                 "leverage and can lose more than was paid; set COINBASE_ENABLE_DERIVATIVES=true "
-                "to enable them (Advanced Trade, with a perpetuals portfolio)",
+                "to enable them (Advanced Trade, with a perpetuals portfolio); "
+                f"{PERPETUALS_MOVED}",
                 symbol=symbol,
             ) from error
         return catalog.products[canonical], catalog.ids[canonical]
@@ -107,10 +124,15 @@ class Instruments:
     def symbol_of(self, product_id: str) -> str:
         """Return the canonical symbol of an id; `@id` for one that is not listed any more."""
         catalog = self._catalog
-        return (catalog.symbols if catalog else {}).get(product_id, f"@{product_id}")
+        symbol = catalog.symbols.get(product_id) if catalog else None
+        return symbol or f"@{product_id}"
 
     def quote_of(self, product_id: str) -> str | None:
         """Return the currency that prices are in. None: the product is not listed any more."""
+        return self.named(product_id)[1]
+
+    def named(self, product_id: str) -> tuple[str, str | None]:
+        """Return what `symbol_of` and `quote_of` say, both at once."""
         catalog = self._catalog
-        symbol = catalog.symbols.get(product_id) if catalog else None
-        return catalog.products[symbol].quote_currency if catalog and symbol else None
+        found = catalog.names.get(product_id) if catalog else None
+        return found or (f"@{product_id}", None)

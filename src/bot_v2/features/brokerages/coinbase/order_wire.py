@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from bot_v2.features.brokerages.coinbase.decoding import Wire
+from decimal import Decimal
+
+from bot_v2.features.brokerages.coinbase.decoding import Moment, Wire
 
 
 class Terms(Wire):
     """The terms of an order, whatever its configuration is called."""
 
-    base_size: str = ""
-    quote_size: str = ""
-    limit_price: str = ""
-    stop_price: str = ""
-    stop_trigger_price: str = ""
-    end_time: str | None = None
+    base_size: Decimal | None = None
+    quote_size: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    stop_trigger_price: Decimal | None = None
+    end_time: Moment | None = None
 
 
-class Order(Wire):
+class Order(Wire, kw_only=True):
     """An order."""
 
+    # In the order in which the broker tells them: that is where the decoder looks first.
     order_id: str
     product_id: str
-    side: str
-    status: str
-    client_order_id: str = ""
     order_configuration: dict[str, Terms | None] | None = None
+    side: str
+    client_order_id: str | None = None
+    status: str
     time_in_force: str = ""
-    created_time: str | None = None
-    last_update_time: str | None = None
-    last_fill_time: str | None = None
-    filled_size: str = ""
-    average_filled_price: str = ""
-    total_fees: str = ""
+    created_time: Moment | None = None
+    filled_size: Decimal | None = None
+    average_filled_price: Decimal | None = None
     pending_cancel: bool = False
+    total_fees: Decimal | None = None
     order_type: str = ""
     reject_reason: str = ""
     reject_message: str = ""
@@ -41,6 +42,7 @@ class Order(Wire):
     margin_type: str | None = None
     originating_order_id: str | None = None
     attached_order_id: str | None = None
+    last_update_time: Moment | None = None
 
 
 class OrdersPage(Wire):
@@ -147,5 +149,6 @@ class Preview(Wire):
 
     order_total: str = ""
     commission_total: str = ""
+    order_margin_total: str = ""
     errs: list[str] = []  # noqa: RUF012 - msgspec copies an empty default
     warning: list[str] = []  # noqa: RUF012 - msgspec copies an empty default

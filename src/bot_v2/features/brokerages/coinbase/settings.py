@@ -65,6 +65,8 @@ class CoinbaseSettings:
     """True: the broker's test system."""
     enable_derivatives: bool = False
     """True: perpetuals can be traded, too."""
+    perpetuals_portfolio: str | None = None
+    """Which portfolio of perpetuals, by its id. None: the only one that the key sees."""
     api_base: str
     """Where the API is."""
     ws_url: str
@@ -119,6 +121,7 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str]) -> Co
         passphrase=passphrase,
         sandbox=sandbox,
         enable_derivatives=source.boolean("enable_derivatives", False),
+        perpetuals_portfolio=source.text("perpetuals_portfolio"),
         api_base=api_base,
         ws_url=ws_url,
         ws_user_url=ws_user_url,
@@ -195,6 +198,11 @@ def _check(settings: CoinbaseSettings) -> None:
     if settings.enable_derivatives and settings.mode is ApiMode.EXCHANGE:
         accepted = "False: the Exchange API has no perpetuals"
         raise InvalidFieldError(f"{PREFIX}_ENABLE_DERIVATIVES", True, accepted)
+    if settings.perpetuals_portfolio is not None and not settings.enable_derivatives:
+        accepted = f"nothing, unless {PREFIX}_ENABLE_DERIVATIVES is set"
+        raise InvalidFieldError(
+            f"{PREFIX}_PERPETUALS_PORTFOLIO", settings.perpetuals_portfolio, accepted
+        )
     least = {"timeout_s": settings.timeout_s, "page_max": settings.page_max}
     least |= {"history_days": settings.history_days, "requests_per_s": settings.requests_per_s}
     least |= {"stream_silence_s": settings.stream_silence_s}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from bot_v2.features.brokerages.coinbase.decoding import Wire
 
 # The account.
@@ -54,6 +56,25 @@ class Portfolios(Wire):
     """The portfolios that a key can see."""
 
     portfolios: list[Portfolio]
+
+
+class PortfolioTotals(Wire):
+    """What a portfolio is worth."""
+
+    total_balance: Amount
+
+
+class PortfolioBreakdown(Wire):
+    """What a portfolio holds."""
+
+    portfolio: Portfolio
+    portfolio_balances: PortfolioTotals
+
+
+class PortfolioReply(Wire):
+    """The reply that tells one portfolio."""
+
+    breakdown: PortfolioBreakdown
 
 
 class FeeTier(Wire):
@@ -134,8 +155,8 @@ class Products(Wire):
 class Level(Wire):
     """A price and what is there."""
 
-    price: str
-    size: str
+    price: Decimal
+    size: Decimal
 
 
 class PriceBook(Wire):
@@ -245,6 +266,32 @@ class PerpetualBalances(Wire):
     """What the perpetuals portfolios hold."""
 
     portfolio_balances: list[PerpetualPortfolioBalances]
+
+
+class PerpetualPortfolio(Wire):
+    """How a portfolio of perpetuals stands."""
+
+    portfolio_uuid: str
+    collateral: str = ""
+    portfolio_im_notional: Amount | None = None
+    portfolio_mm_notional: Amount | None = None
+    liquidation_buffer: str = ""
+    buying_power: Amount | None = None
+    total_balance: Amount | None = None
+
+
+class PerpetualSummary(Wire):
+    """The totals of what was asked for."""
+
+    buying_power: Amount | None = None
+    total_balance: Amount | None = None
+
+
+class PerpetualPortfolios(Wire):
+    """The portfolios of perpetuals that were asked for: one."""
+
+    portfolios: list[PerpetualPortfolio]
+    summary: PerpetualSummary | None = None
 
 
 # Errors.

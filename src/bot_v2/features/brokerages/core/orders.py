@@ -7,16 +7,14 @@ from decimal import Decimal
 
 import attrs
 
+from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
     Model,
-    check_fields,
     freeze,
     require,
-    require_not_negative,
-    require_positive,
 )
 from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.features.brokerages.core.order_terms import (
@@ -39,9 +37,6 @@ class Fee(Model):
     amount: Decimal
     """How much; negative is a rebate."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
 class Order(Model):
@@ -56,7 +51,7 @@ class Order(Model):
     status: OrderStatus
     """Where it is in its life."""
     filled_quantity: Decimal
-    """How much was filled, in order units."""
+    """How much was filled, in order units. Brokers do fill more than was ordered: it is told."""
     time_in_force: TimeInForce
     """How long it works."""
     account_id: str
@@ -102,22 +97,30 @@ class Order(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(self, "quantity", "notional")
-        require_not_negative(self, "filled_quantity")
-        filled, quantity = self.filled_quantity, self.quantity
-        if quantity is not None and filled > quantity:
-            raise require(self, "filled_quantity", f"at most the order's quantity ({quantity})")
-        if self.status is OrderStatus.FILLED and filled == ZERO:
+    _positive = ("quantity", "notional")
+    _not_negative = ("filled_quantity",)
+
+    def _check_sense(self) -> None:
+        if self.filled_quantity:
+            return
+        if self.status is OrderStatus.FILLED:
             raise require(self, "filled_quantity", "above zero: the status is FILLED")
-        if self.average_fill_price is not None and filled == ZERO:
+        if self.average_fill_price is not None:
             raise require(self, "average_fill_price", "None: nothing was filled")
 
     @property
     def remaining_quantity(self) -> Decimal | None:
         """How much is still to be filled, in order units. None: the quantity is not known."""
-        return None if self.quantity is None else self.quantity - self.filled_quantity
+        if self.quantity is None:
+            return None
+        return max(EXACT.subtract(self.quantity, self.filled_quantity), ZERO)
+
+    @property
+    def overfilled_quantity(self) -> Decimal | None:
+        """How much was filled beyond the quantity, in order units. None: that is not known."""
+        if self.quantity is None:
+            return None
+        return max(EXACT.subtract(self.filled_quantity, self.quantity), ZERO)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -137,8 +140,7 @@ class OrderResult(Model):
     message: str = ""
     """What happened, for a person."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         if self.success and self.order_id is None:
             raise require(self, "order_id", "a str: success means that the broker gave an id")
         if self.success and self.error is not None:
