@@ -100,7 +100,14 @@ class CoinbaseVenue(Venue):
         self._derivatives = DerivativesApi(state, self._listings, portfolios[INTX], seed)
         self._app = CoinbaseAppApi(state, self._listings, seed, venue_clock())
         self.reset_market()
-        channels = Channels(state, self._listings, self._tickets, writer, candles)
+        channels = Channels(
+            state,
+            self._listings,
+            self._tickets,
+            writer,
+            candles,
+            self._derivatives.futures_balance,
+        )
         self._hub = StreamHub(state, plan, self._dialect, channels, self.call)
 
     @property
