@@ -277,6 +277,7 @@ def test_messages_of_others_are_passed_over() -> None:
         {**MATCH, "price": None},
         {**MATCH, "time": "soon"},
         message("received", size="x"),
+        message("received", time="9999-12-31T23:59:59-23:59"),
     ],
 )
 def test_what_cannot_be_read_is_a_gap_of_the_exchange(told: Any) -> None:
