@@ -90,6 +90,7 @@ class Desk:
         if record.client_order_id is not None:
             del self.by_client[record.client_order_id]
         self._forget(self.groups, record.group_id, record)
+        self._forget(self.exits, record.parent_order_id, record)
         self.counters.orders -= 1
 
     def index_ties(self, record: OrderRecord) -> None:
