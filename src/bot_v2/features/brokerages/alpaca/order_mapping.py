@@ -1,0 +1,370 @@
+"""Alpaca's orders and executions and ours, in both directions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from decimal import Decimal
+from typing import Final
+
+from bot_v2.features.brokerages.alpaca import order_wire
+from bot_v2.features.brokerages.alpaca.decoding import ZERO, MalformedError, in_utc
+from bot_v2.features.brokerages.alpaca.symbols import (
+    EQUITY,
+    option_of,
+    symbol_from_native,
+)
+from bot_v2.features.brokerages.core.decimals import decimal_to_text
+from bot_v2.features.brokerages.core.fields import EMPTY, FrozenMapping
+from bot_v2.features.brokerages.core.fills import Fill
+from bot_v2.features.brokerages.core.order_changes import OrderModification
+from bot_v2.features.brokerages.core.order_request import OrderRequest
+from bot_v2.features.brokerages.core.order_status import OrderStatus
+from bot_v2.features.brokerages.core.order_terms import (
+    Leg,
+    OrderSide,
+    OrderType,
+    PositionEffect,
+    TimeInForce,
+)
+from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.features.brokerages.core.products import MarketType
+from bot_v2.shared.types import MetadataValue
+
+SIDES: Final[dict[str | None, OrderSide]] = {
+    "buy": OrderSide.BUY,
+    "sell": OrderSide.SELL,
+    # How executions call a sale of what is not held.
+    "sell_short": OrderSide.SELL,
+}
+
+STATUSES: Final[dict[str, OrderStatus]] = {
+    "pending_new": OrderStatus.PENDING,
+    "accepted": OrderStatus.OPEN,
+    "accepted_for_bidding": OrderStatus.OPEN,
+    "new": OrderStatus.OPEN,
+    "held": OrderStatus.OPEN,
+    "stopped": OrderStatus.OPEN,
+    "suspended": OrderStatus.OPEN,
+    "pending_review": OrderStatus.OPEN,
+    "pending_replace": OrderStatus.OPEN,
+    # Done for the day only: what works until cancelled goes on the next day, and what works for
+    # the day will be told as expired.
+    "done_for_day": OrderStatus.OPEN,
+    "calculated": OrderStatus.OPEN,
+    "partially_filled": OrderStatus.PARTIALLY_FILLED,
+    "pending_cancel": OrderStatus.PENDING_CANCEL,
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELLED,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+    "replaced": OrderStatus.REPLACED,
+}
+"""What each native status means; any other is UNKNOWN, with its text kept."""
+
+TYPES: Final[dict[str | None, OrderType]] = {
+    "market": OrderType.MARKET,
+    "limit": OrderType.LIMIT,
+    "stop": OrderType.STOP,
+    "stop_limit": OrderType.STOP_LIMIT,
+    "trailing_stop": OrderType.TRAILING_STOP,
+}
+NATIVE_TYPES: Final = {kind: native for native, kind in TYPES.items()}
+
+TIMES_IN_FORCE: Final[dict[str, TimeInForce]] = {
+    "day": TimeInForce.DAY,
+    "gtc": TimeInForce.GTC,
+    "ioc": TimeInForce.IOC,
+    "fok": TimeInForce.FOK,
+    "opg": TimeInForce.OPG,
+    "cls": TimeInForce.CLS,
+    "gtd": TimeInForce.GTD,
+}
+NATIVE_TIMES: Final = {kind: native for native, kind in TIMES_IN_FORCE.items()}
+
+DEFAULT_TIMES: Final[dict[MarketType, TimeInForce]] = {
+    MarketType.EQUITY: TimeInForce.DAY,
+    MarketType.OPTION: TimeInForce.DAY,
+    MarketType.SPOT: TimeInForce.GTC,
+}
+"""What an order works for where the request does not say."""
+
+INTENTS: Final[dict[str | None, PositionEffect]] = {
+    "buy_to_open": PositionEffect.OPEN,
+    "buy_to_close": PositionEffect.CLOSE,
+    "sell_to_open": PositionEffect.OPEN,
+    "sell_to_close": PositionEffect.CLOSE,
+}
+
+SIMPLE: Final = frozenset({None, "", "simple"})
+"""How Alpaca calls the class of an order that stands alone."""
+MULTI_LEG: Final = "mleg"
+OCO: Final = "oco"
+GROUPED: Final = frozenset({"bracket", "oto", OCO})
+"""The classes of orders whose legs are orders of their own."""
+
+
+def order_from_native(
+    native: order_wire.Order,
+    account_id: str,
+    parent_id: str | None = None,
+    group_id: str | None = None,
+) -> Order:
+    """Return an order; a word that no table has becomes OTHER or UNKNOWN, with the word kept.
+
+    Args:
+        native: what was read.
+        account_id: the account that it is in.
+        parent_id: the order whose fill brings it to life. None: none does.
+        group_id: what its siblings share. None: it has none, or its own legs say so.
+    """
+    filled = native.filled_qty
+    if filled is None:
+        filled = ZERO
+    status = STATUSES.get(native.status, OrderStatus.UNKNOWN)
+    if filled and (status is OrderStatus.OPEN or status is OrderStatus.PENDING):
+        status = OrderStatus.PARTIALLY_FILLED
+        if filled == native.qty:
+            # Only "calculated" and "done_for_day" can say so, and nothing of it trades again.
+            status = OrderStatus.FILLED
+    kind = TYPES.get(native.type, OrderType.OTHER)
+    time_in_force = TIMES_IN_FORCE.get(native.time_in_force, TimeInForce.OTHER)
+    taken, updated = native.submitted_at or native.created_at, native.updated_at
+    if taken is not None and taken.tzinfo is not UTC:
+        taken = in_utc(taken)
+    if updated is not None and updated.tzinfo is not UTC:
+        updated = in_utc(updated)
+    legs: tuple[Leg, ...] = ()
+    symbol, asset_class = native.symbol, native.asset_class
+    if native.legs:
+        if native.order_class == MULTI_LEG:
+            legs = tuple([leg_from_native(one) for one in native.legs])
+            symbol, asset_class = symbol or underlying_of(native.legs), EQUITY
+        elif group_id is None:
+            group_id = native.id
+    if not symbol:
+        raise MalformedError(f"the order {native.id} names no symbol")
+    plain = (
+        kind is not OrderType.OTHER
+        and kind is not OrderType.TRAILING_STOP
+        and time_in_force is not TimeInForce.OTHER
+        and native.order_class in SIMPLE
+        and not native.extended_hours
+    )
+    return Order(
+        order_id=native.id,
+        client_order_id=native.client_order_id or None,
+        symbol=symbol_from_native(symbol, asset_class or ""),
+        side=SIDES.get(native.side),
+        type=kind,
+        status=status,
+        native_status=native.status,
+        quantity=native.qty,
+        notional=native.notional if native.qty is None else None,
+        price=native.limit_price,
+        stop_price=native.stop_price,
+        time_in_force=time_in_force,
+        filled_quantity=filled,
+        average_fill_price=native.filled_avg_price if filled else None,
+        timestamp=taken,
+        updated_at=updated,
+        position_effect=INTENTS.get(native.position_intent),
+        replaces=native.replaces,
+        replaced_by=native.replaced_by,
+        parent_order_id=parent_id,
+        group_id=group_id,
+        legs=legs,
+        account_id=account_id,
+        metadata=EMPTY if plain else _extras_of(native, kind, time_in_force),
+    )
+
+
+def orders_from_native(native: order_wire.Order, account_id: str) -> Iterator[Order]:
+    """Yield an order, and those of its legs that are orders of their own."""
+    yield order_from_native(native, account_id)
+    if not native.legs or native.order_class == MULTI_LEG:
+        return
+    # The two of an OCO stand side by side; what a bracket holds waits for its entry.
+    parent = None if native.order_class == OCO else native.id
+    for leg in native.legs:
+        yield order_from_native(leg, account_id, parent, native.id)
+
+
+def leg_from_native(native: order_wire.Order) -> Leg:
+    """Return a leg of a multi-leg order.
+
+    Raises:
+        MalformedError: it has no symbol or no side.
+    """
+    side = SIDES.get(native.side or (native.position_intent or "").partition("_")[0])
+    if side is None or not native.symbol:
+        raise MalformedError(f"a leg of {native.symbol!r} with side {native.side!r}")
+    return Leg(
+        symbol=symbol_from_native(native.symbol, native.asset_class or ""),
+        side=side,
+        ratio=Decimal(1) if native.ratio_qty is None else native.ratio_qty,
+        position_effect=INTENTS.get(native.position_intent),
+    )
+
+
+def underlying_of(legs: list[order_wire.Order]) -> str | None:
+    """Return what the first leg that is an option derives from. None: none is one."""
+    for leg in legs:
+        try:
+            return option_of(leg.symbol or "").root
+        except ValueError:
+            continue
+    return None
+
+
+def _extras_of(
+    native: order_wire.Order, kind: OrderType, time_in_force: TimeInForce
+) -> FrozenMapping:
+    extras: dict[str, MetadataValue] = {
+        "order_class": None if native.order_class in SIMPLE else native.order_class,
+        "type": native.type if kind is OrderType.OTHER else None,
+        "time_in_force": native.time_in_force if time_in_force is TimeInForce.OTHER else None,
+        "trail_price": native.trail_price,
+        "trail_percent": native.trail_percent,
+        "high_water_mark": native.hwm,
+        "extended_hours": native.extended_hours or None,
+    }
+    return FrozenMapping({name: value for name, value in extras.items() if value is not None})
+
+
+# What is asked for.
+
+
+def time_in_force_of(request: OrderRequest, market_type: MarketType) -> TimeInForce:
+    """Return how long an order is to work; for the day where nothing is said, crypto for ever."""
+    return request.time_in_force or DEFAULT_TIMES.get(market_type, TimeInForce.DAY)
+
+
+def order_to_native(
+    request: OrderRequest, native_symbol: str, market_type: MarketType, client_order_id: str
+) -> dict[str, object]:
+    """Return the body that places an order; what is not asked for is not sent."""
+    body: dict[str, object] = {
+        "symbol": native_symbol,
+        "side": request.side.value,
+        "type": NATIVE_TYPES[request.type],
+        "time_in_force": NATIVE_TIMES[time_in_force_of(request, market_type)],
+        "client_order_id": client_order_id,
+    }
+    _put(body, "qty", request.quantity)
+    _put(body, "notional", request.notional)
+    _put(body, "limit_price", request.price)
+    _put(body, "stop_price", request.stop_price)
+    _put(body, "trail_price", request.trail_amount)
+    _put(body, "trail_percent", request.trail_percent)
+    if request.extended_hours:
+        body["extended_hours"] = True
+    if request.position_effect is not None:
+        body["position_intent"] = intent_of(request.side, request.position_effect)
+    profit, stop = request.take_profit, request.stop_loss
+    if profit is not None or stop is not None:
+        body["order_class"] = "oto" if profit is None or stop is None else "bracket"
+    if profit is not None:
+        body["take_profit"] = {"limit_price": decimal_to_text(profit.price)}
+    if stop is not None:
+        body["stop_loss"] = _stop_loss(stop.stop_price, stop.price)
+    return body
+
+
+def legs_to_native(
+    request: OrderRequest, natives: tuple[str, ...], client_order_id: str
+) -> dict[str, object]:
+    """Return the body that places a multi-leg order: its price is what the whole costs."""
+    body: dict[str, object] = {
+        "order_class": MULTI_LEG,
+        "type": NATIVE_TYPES[request.type],
+        "time_in_force": NATIVE_TIMES[time_in_force_of(request, MarketType.OPTION)],
+        "client_order_id": client_order_id,
+    }
+    _put(body, "qty", request.quantity)
+    _put(body, "limit_price", request.price)
+    legs: list[dict[str, str]] = []
+    for leg, native in zip(request.legs, natives, strict=True):
+        told = {
+            "symbol": native,
+            "side": leg.side.value,
+            "ratio_qty": decimal_to_text(leg.ratio),
+        }
+        if leg.position_effect is not None:
+            told["position_intent"] = intent_of(leg.side, leg.position_effect)
+        legs.append(told)
+    body["legs"] = legs
+    return body
+
+
+def oco_to_native(
+    profit: OrderRequest, stop: OrderRequest, native_symbol: str, client_order_id: str
+) -> dict[str, object]:
+    """Return the body that places a limit order and a stop, of which one cancels the other."""
+    body = order_to_native(profit, native_symbol, MarketType.EQUITY, client_order_id)
+    limit = body.pop("limit_price")
+    body["order_class"] = OCO
+    body["take_profit"] = {"limit_price": limit}
+    trigger = stop.stop_price
+    if trigger is None:
+        raise MalformedError("the stop has no trigger")
+    body["stop_loss"] = _stop_loss(trigger, stop.price)
+    return body
+
+
+def _stop_loss(trigger: Decimal, price: Decimal | None) -> dict[str, object]:
+    told: dict[str, object] = {"stop_price": decimal_to_text(trigger)}
+    _put(told, "limit_price", price)
+    return told
+
+
+def change_to_native(change: OrderModification, client_order_id: str) -> dict[str, object]:
+    """Return the body that replaces an order; what is not asked for stays as it is."""
+    body: dict[str, object] = {"client_order_id": client_order_id}
+    _put(body, "qty", change.quantity)
+    _put(body, "limit_price", change.price)
+    _put(body, "stop_price", change.stop_price)
+    trail = change.trail_amount if change.trail_amount is not None else change.trail_percent
+    _put(body, "trail", trail)
+    if change.time_in_force is not None:
+        body["time_in_force"] = NATIVE_TIMES[change.time_in_force]
+    return body
+
+
+def intent_of(side: OrderSide, effect: PositionEffect) -> str:
+    """Return Alpaca's word for a side and its effect, such as `sell_to_open`."""
+    return f"{side.value}_to_{effect.value}"
+
+
+def _put(body: dict[str, object], name: str, value: Decimal | None) -> None:
+    if value is not None:
+        body[name] = decimal_to_text(value)
+
+
+# What was filled.
+
+
+def fill_from_native(native: order_wire.Activity, account_id: str) -> Fill:
+    """Return an execution.
+
+    Raises:
+        MalformedError: its side is neither.
+    """
+    side = SIDES.get(native.side)
+    if side is None:
+        raise MalformedError(f"side is {native.side!r}, not one of {', '.join(map(str, SIDES))}")
+    return Fill(
+        trade_id=native.id,
+        order_id=native.order_id,
+        symbol=symbol_from_native(native.symbol, ""),
+        side=side,
+        quantity=native.qty,
+        price=native.price,
+        timestamp=in_utc(native.transaction_time),
+        account_id=account_id,
+    )
+
+
+def is_alone(native: order_wire.Order) -> bool:
+    """Return whether an order of a group was read without the one that it belongs to."""
+    return native.order_class in GROUPED and not native.legs

@@ -1,0 +1,61 @@
+"""What the trading API sends of orders: the fields that are needed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from bot_v2.features.brokerages.alpaca.decoding import ZERO, Wire
+
+
+class Order(Wire):
+    """An order, with its legs where it is asked for them."""
+
+    id: str
+    status: str
+    client_order_id: str | None = None
+    symbol: str | None = None
+    asset_class: str | None = None
+    type: str | None = None
+    order_class: str | None = None
+    side: str | None = None
+    time_in_force: str = ""
+    qty: Decimal | None = None
+    notional: Decimal | None = None
+    filled_qty: Decimal | None = ZERO
+    filled_avg_price: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    hwm: Decimal | None = None
+    extended_hours: bool = False
+    submitted_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    replaced_by: str | None = None
+    replaces: str | None = None
+    position_intent: str | None = None
+    ratio_qty: Decimal | None = None
+    legs: list[Order] | None = None
+
+
+class Taken(Wire):
+    """The least that is told of an order that was taken."""
+
+    id: str
+    client_order_id: str = ""
+
+
+class Activity(Wire):
+    """An execution."""
+
+    id: str
+    order_id: str
+    symbol: str
+    side: str
+    qty: Decimal
+    price: Decimal
+    transaction_time: datetime
+    activity_type: str = ""
+    type: str = ""
