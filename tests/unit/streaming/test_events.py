@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot_v2.features.brokerages.core.events import StreamGap
-from bot_v2.features.brokerages.paper.streams import Broadcaster, EventStream, Subscription
+from bot_v2.features.brokerages.streaming.events import Broadcaster, EventStream, Subscription
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 JOIN_S = 20.0
