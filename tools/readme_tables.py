@@ -32,6 +32,7 @@ _EXCHANGE = {"api_key": "made-up", "api_secret": "bWFkZS11cA==", "api_passphrase
 SETTINGS: dict[str, dict[str, dict[str, str]]] = {
     # brokerage: the title of each of its columns, and what makes that one
     "coinbase": {"coinbase": _ADVANCED, "coinbase exchange": {"api_mode": "exchange", **_EXCHANGE}},
+    "alpaca": {"alpaca": {"api_key": "made-up", "secret_key": "made-up"}},
 }
 
 

@@ -13,7 +13,7 @@ from bot_v2.features.brokerages.alpaca.client import CANCELS
 from bot_v2.features.brokerages.alpaca.decoding import ZERO, MalformedError, decode
 from bot_v2.features.brokerages.alpaca.instruments import asset_id_of, class_and_native
 from bot_v2.features.brokerages.alpaca.margin import margin_with
-from bot_v2.features.brokerages.alpaca.reads import AlpacaReads
+from bot_v2.features.brokerages.alpaca.streams import AlpacaStreams
 from bot_v2.features.brokerages.core.account_summary import Margin
 from bot_v2.features.brokerages.core.accounts import PositionSide
 from bot_v2.features.brokerages.core.capabilities import Capability
@@ -36,7 +36,7 @@ from bot_v2.features.brokerages.core.products import MarketType, Product
 from bot_v2.features.brokerages.http.calls import Call, Reply
 
 
-class AlpacaBrokerage(AlpacaReads):
+class AlpacaBrokerage(AlpacaStreams):
     """An account at Alpaca; see the README beside this file."""
 
     capabilities: Final = frozenset(
@@ -52,6 +52,8 @@ class AlpacaBrokerage(AlpacaReads):
             Capability.OPTION_CHAINS,
             Capability.SYMBOL_SEARCH,
             Capability.MARKET_STATUS,
+            Capability.ORDER_STREAM,
+            Capability.QUOTE_STREAM,
             Capability.OCO,
             Capability.BRACKET,
             Capability.TRAILING_STOP,

@@ -35,6 +35,8 @@ from bot_v2.features.brokerages.core.idempotency import (
 from bot_v2.features.brokerages.core.products import Product
 from bot_v2.features.brokerages.http.calls import Call, Reply
 from bot_v2.features.brokerages.http.transport import HttpTransport
+from bot_v2.features.brokerages.streaming.settings import StreamSettings
+from bot_v2.features.brokerages.streaming.streams import Streams
 from bot_v2.shared.types import Clock, IdSource
 
 _T = TypeVar("_T")
@@ -46,6 +48,9 @@ ASSETS: Final = "/v2/assets"
 CONTRACTS: Final = "/v2/options/contracts"
 ORDERS: Final = "/v2/orders"
 POSITIONS: Final = "/v2/positions"
+
+PINGS_WITHIN_SILENCE: Final = 2
+"""Two pings without an answer are the end of a stream's connection."""
 
 
 def utc_now() -> datetime:
@@ -88,6 +93,7 @@ class AlpacaBase:
         self._ids = ids or self.idempotency.make_id
         client = AlpacaClient(settings, clock, transport)
         self._session = AlpacaSession(client, settings.page_max)
+        self._streams = Streams(stream_settings(settings), clock)
         self._instruments = Instruments(
             self._look_up, self._list_crypto, settings.products_lifetime_s
         )
@@ -108,7 +114,8 @@ class AlpacaBase:
         return True
 
     def disconnect(self) -> None:
-        """End the session, and close the connections."""
+        """End the session and its streams, and close the connections."""
+        self._streams.close()
         self._session.close()
 
     def is_connected(self) -> bool:
@@ -262,6 +269,16 @@ class AlpacaBase:
 
     def _window_start(self) -> datetime:
         return self._clock() - timedelta(days=self.settings.history_days)
+
+
+def stream_settings(settings: AlpacaSettings) -> StreamSettings:
+    """Return the bounds of streams: neither of Alpaca's has anything that comes regularly."""
+    return StreamSettings(
+        open_timeout_s=settings.timeout_s,
+        ready_timeout_s=settings.timeout_s,
+        silence_max_s=None,
+        ping_interval_s=settings.stream_silence_s / PINGS_WITHIN_SILENCE,
+    )
 
 
 def _named_once(products: Sequence[Product]) -> list[Product]:

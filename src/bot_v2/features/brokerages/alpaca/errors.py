@@ -156,7 +156,7 @@ def wrong_environment(key_id: str, environment: str) -> str | None:
             f"the {environment} account refuses the key: a key opens either the paper account "
             "(ALPACA_PAPER_TRADING=true) or the live one (ALPACA_PAPER_TRADING=false), not both"
         )
-    if made_for == environment or environment == "simulator":
+    if environment in (made_for, "simulator"):
         return None
     needed = "true" if made_for == "paper" else "false"
     return (

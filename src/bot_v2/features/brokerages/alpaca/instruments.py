@@ -8,7 +8,13 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from bot_v2.features.brokerages.alpaca.symbols import CRYPTO, natives_of
+from bot_v2.features.brokerages.alpaca.symbols import (
+    CRYPTO,
+    EQUITY,
+    QUOTES,
+    class_of,
+    natives_of,
+)
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, InvalidSymbolError
 from bot_v2.features.brokerages.core.products import Product
 from bot_v2.features.brokerages.http.calls import Call
@@ -93,6 +99,14 @@ class Instruments:
                 candidates=names,
             )
         return next(iter(found.values()))
+
+    def class_of(self, call: Call, native: str) -> str:
+        """Return the class of a symbol that is told without one."""
+        told = class_of(native)
+        if told == EQUITY and native.endswith(QUOTES):
+            # Crypto is also written without the stroke, and then looks like a ticker.
+            return CRYPTO if self._of(call, CRYPTO, native) is not None else EQUITY
+        return told
 
     def _of(self, call: Call, kind: str, native: str) -> Product | None:
         known = self._known.get((kind, native))

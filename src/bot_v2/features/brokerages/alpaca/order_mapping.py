@@ -7,7 +7,7 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Final
 
-from bot_v2.features.brokerages.alpaca import order_wire
+from bot_v2.features.brokerages.alpaca import order_wire, stream_wire
 from bot_v2.features.brokerages.alpaca.decoding import ZERO, MalformedError, in_utc
 from bot_v2.features.brokerages.alpaca.symbols import (
     EQUITY,
@@ -100,6 +100,8 @@ SIMPLE: Final = frozenset({None, "", "simple"})
 """How Alpaca calls the class of an order that stands alone."""
 MULTI_LEG: Final = "mleg"
 OCO: Final = "oco"
+FILLS: Final = frozenset({"fill", "partial_fill"})
+"""The events of the stream that are executions."""
 GROUPED: Final = frozenset({"bracket", "oto", OCO})
 """The classes of orders whose legs are orders of their own."""
 
@@ -344,25 +346,59 @@ def _put(body: dict[str, object], name: str, value: Decimal | None) -> None:
 # What was filled.
 
 
-def fill_from_native(native: order_wire.Activity, account_id: str) -> Fill:
+def trade_id_of(activity_id: str) -> str:
+    """Return the id of an execution: activities put the moment before it."""
+    return activity_id.rpartition("::")[2]
+
+
+def fill_from_native(native: order_wire.Activity, asset_class: str, account_id: str) -> Fill:
     """Return an execution.
 
     Raises:
         MalformedError: its side is neither.
     """
-    side = SIDES.get(native.side)
-    if side is None:
-        raise MalformedError(f"side is {native.side!r}, not one of {', '.join(map(str, SIDES))}")
     return Fill(
-        trade_id=native.id,
+        trade_id=trade_id_of(native.id),
         order_id=native.order_id,
-        symbol=symbol_from_native(native.symbol, ""),
-        side=side,
+        symbol=symbol_from_native(native.symbol, asset_class),
+        side=_side_of(native.side),
         quantity=native.qty,
         price=native.price,
         timestamp=in_utc(native.transaction_time),
         account_id=account_id,
     )
+
+
+def fill_from_update(native: stream_wire.TradeUpdate, account_id: str) -> Fill | None:
+    """Return the execution that changed an order. None: it was not one, or is told in part.
+
+    Raises:
+        MalformedError: its side is neither.
+    """
+    price, quantity, moment = native.price, native.qty, native.timestamp
+    if native.event not in FILLS or price is None or quantity is None or moment is None:
+        return None
+    order = native.order
+    if not native.execution_id or not order.symbol:
+        return None
+    return Fill(
+        trade_id=native.execution_id,
+        order_id=order.id,
+        client_order_id=order.client_order_id or None,
+        symbol=symbol_from_native(order.symbol, order.asset_class or ""),
+        side=_side_of(order.side),
+        quantity=quantity,
+        price=price,
+        timestamp=in_utc(moment),
+        account_id=account_id,
+    )
+
+
+def _side_of(native: str | None) -> OrderSide:
+    side = SIDES.get(native)
+    if side is None:
+        raise MalformedError(f"side is {native!r}, not one of {', '.join(map(str, SIDES))}")
+    return side
 
 
 def is_alone(native: order_wire.Order) -> bool:

@@ -158,7 +158,12 @@ class AlpacaReads(AlpacaMarket):
 
         def read(reply: Reply) -> tuple[list[Fill], str | None]:
             listed = decode(reply.body, list[order_wire.Activity])
-            fills = [order_mapping.fill_from_native(one, account_id) for one in listed]
+            fills = [
+                order_mapping.fill_from_native(
+                    one, self._instruments.class_of(call, one.symbol), account_id
+                )
+                for one in listed
+            ]
             # The next page begins after the last one's id.
             return fills, listed[-1].id if len(listed) >= size else None
 
