@@ -10,7 +10,6 @@ import attrs
 
 from bot_v2.features.brokerages.core.fields import (
     Model,
-    check_fields,
     require,
     require_not_negative,
 )
@@ -45,8 +44,7 @@ class OrderHistory(Model):
     staleness_s: float = 0.0
     """How far a read may lag behind the truth, in seconds."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_not_negative(self, "staleness_s")
         if (self.days is not None) != (self.retention is Retention.DAYS):
             raise require(self, "days", "a number of days for Retention.DAYS, else None")

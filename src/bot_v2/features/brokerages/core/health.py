@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require_not_negative
+from bot_v2.features.brokerages.core.fields import Model, require_not_negative
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -22,6 +22,5 @@ class BrokerHealth(Model):
     latency_s: float | None = None
     """How long the broker took to answer, in seconds. None: it did not."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_not_negative(self, "latency_s")

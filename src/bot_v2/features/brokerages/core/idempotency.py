@@ -10,7 +10,6 @@ import attrs
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.fields import (
     Model,
-    check_fields,
     require,
     require_not_negative,
 )
@@ -62,8 +61,7 @@ class IdempotencyProfile(Model):
     id_alphabet: str = LOWER_ALPHANUMERIC
     """The characters of the ids that `make_id` makes."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_not_negative(self, "visibility_lag_s")
         if not 0 < self.id_length <= self.max_length:
             raise require(self, "id_length", f"1 to max_length ({self.max_length})")

@@ -9,7 +9,6 @@ import attrs
 
 from bot_v2.features.brokerages.core.fields import (
     Model,
-    check_fields,
     require,
     require_not_negative,
     require_positive,
@@ -38,8 +37,7 @@ class Quote(Model):
     delayed: bool = False
     """True: the source delays it."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_not_negative(self, "bid_size", "ask_size")
 
 
@@ -60,8 +58,7 @@ class Trade(Model):
     side: OrderSide | None = None
     """Which side took liquidity. None: not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_positive(self, "size")
 
 
@@ -88,8 +85,7 @@ class Candle(Model):
     complete: bool = True
     """False: the interval has not ended, and the candle still changes."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_not_negative(self, "volume")
         if self.interval <= timedelta(0):
             raise require(self, "interval", "longer than zero")
@@ -113,6 +109,3 @@ class MarketStatus(Model):
     """When it next closes. None: never closes, or not said."""
     halted: bool = False
     """True: trading in the product is suspended."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require_positive
+from bot_v2.features.brokerages.core.fields import Model, require_positive
 
 
 class OrderSide(StrEnum):
@@ -70,8 +70,7 @@ class Leg(Model):
     position_effect: PositionEffect | None = None
     """Whether the leg opens or closes. None: not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_positive(self, "ratio")
 
 
@@ -82,9 +81,6 @@ class TakeProfit(Model):
     price: Decimal
     """The limit price of the exit, in quote currency per unit."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
 class StopLoss(Model):
@@ -94,6 +90,3 @@ class StopLoss(Model):
     """The price that triggers the exit, in quote currency per unit."""
     price: Decimal | None = None
     """The limit price once triggered. None: a market order once triggered."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)

@@ -12,7 +12,6 @@ from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
     Model,
-    check_fields,
     freeze,
     require,
     require_not_negative,
@@ -51,8 +50,7 @@ class PriceBand(Model):
     price_increment: Decimal
     """The step between valid prices in the band, in quote currency."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_positive(self, "price_increment")
 
 
@@ -103,8 +101,7 @@ class Product(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         require_positive(
             self,
             "min_order_size",
