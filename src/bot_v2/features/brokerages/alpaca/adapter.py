@@ -112,7 +112,7 @@ class AlpacaBrokerage(AlpacaStreams):
 
         def read(reply: Reply) -> tuple[OrderResult, OrderResult]:
             native = decode(reply.body, order_wire.Order)
-            orders = list(order_mapping.orders_from_native(native, account_id))
+            orders = order_mapping.orders_from_natives([native], account_id)
             _refuse_rejected(orders, call, reply)
             if len(orders) != 2:
                 raise MalformedError(f"{len(orders)} orders instead of two")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import Final
+
+import attrs
 
 from bot_v2.features.brokerages.alpaca import order_wire, stream_wire
 from bot_v2.features.brokerages.alpaca.decoding import ZERO, MalformedError, in_utc
 from bot_v2.features.brokerages.alpaca.symbols import (
     EQUITY,
+    REMEMBERED_MAX,
     option_of,
     symbol_from_native,
 )
+from bot_v2.features.brokerages.core.construct import partial
 from bot_v2.features.brokerages.core.decimals import decimal_to_text
-from bot_v2.features.brokerages.core.fields import EMPTY, FrozenMapping
+from bot_v2.features.brokerages.core.fields import FrozenMapping
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_request import OrderRequest
@@ -82,6 +87,7 @@ TIMES_IN_FORCE: Final[dict[str, TimeInForce]] = {
 }
 NATIVE_TIMES: Final = {kind: native for native, kind in TIMES_IN_FORCE.items()}
 
+
 DEFAULT_TIMES: Final[dict[MarketType, TimeInForce]] = {
     MarketType.EQUITY: TimeInForce.DAY,
     MarketType.OPTION: TimeInForce.DAY,
@@ -120,76 +126,150 @@ def order_from_native(
         parent_id: the order whose fill brings it to life. None: none does.
         group_id: what its siblings share. None: it has none, or its own legs say so.
     """
+    words = _words_of(
+        native.status,
+        native.type,
+        native.time_in_force,
+        native.side,
+        native.symbol,
+        native.asset_class,
+        native.order_class,
+        native.position_intent,
+    )
     filled = native.filled_qty
     if filled is None:
         filled = ZERO
-    status = STATUSES.get(native.status, OrderStatus.UNKNOWN)
-    if filled and (status is OrderStatus.OPEN or status is OrderStatus.PENDING):
-        status = OrderStatus.PARTIALLY_FILLED
-        if filled == native.qty:
-            # Only "calculated" and "done_for_day" can say so, and nothing of it trades again.
-            status = OrderStatus.FILLED
-    kind = TYPES.get(native.type, OrderType.OTHER)
-    time_in_force = TIMES_IN_FORCE.get(native.time_in_force, TimeInForce.OTHER)
-    taken, updated = native.submitted_at or native.created_at, native.updated_at
+    taken, updated = native.submitted_at, native.updated_at
     if taken is not None and taken.tzinfo is not UTC:
         taken = in_utc(taken)
     if updated is not None and updated.tzinfo is not UTC:
         updated = in_utc(updated)
-    legs: tuple[Leg, ...] = ()
-    symbol, asset_class = native.symbol, native.asset_class
-    if native.legs:
-        if native.order_class == MULTI_LEG:
-            legs = tuple([leg_from_native(one) for one in native.legs])
-            symbol, asset_class = symbol or underlying_of(native.legs), EQUITY
-        elif group_id is None:
-            group_id = native.id
-    if not symbol:
-        raise MalformedError(f"the order {native.id} names no symbol")
-    plain = (
-        kind is not OrderType.OTHER
-        and kind is not OrderType.TRAILING_STOP
-        and time_in_force is not TimeInForce.OTHER
-        and native.order_class in SIMPLE
-        and not native.extended_hours
-    )
-    return Order(
+    # What most orders tell: not more than fifteen keywords, see `construct.partial`.
+    order = words.order(
         order_id=native.id,
         client_order_id=native.client_order_id or None,
-        symbol=symbol_from_native(symbol, asset_class or ""),
-        side=SIDES.get(native.side),
-        type=kind,
-        status=status,
+        symbol=words.symbol or _whole(native),
+        side=words.side,
+        status=_status_with(filled, native) if filled and words.is_unfilled else words.status,
         native_status=native.status,
         quantity=native.qty,
-        notional=native.notional if native.qty is None else None,
         price=native.limit_price,
         stop_price=native.stop_price,
-        time_in_force=time_in_force,
         filled_quantity=filled,
         average_fill_price=native.filled_avg_price if filled else None,
         timestamp=taken,
         updated_at=updated,
-        position_effect=INTENTS.get(native.position_intent),
+        position_effect=words.position_effect,
+        account_id=account_id,
+    )
+    tells_more = (
+        words.tells_more
+        or group_id
+        or native.notional
+        or native.replaces
+        or native.replaced_by
+        or native.extended_hours
+    )
+    return _with_the_rest(order, native, parent_id, group_id) if tells_more else order
+
+
+@attrs.frozen
+class Words:
+    """What the words of an order mean, which are the same ones for many orders."""
+
+    order: Callable[..., Order]
+    """Makes an order of its type and time in force."""
+    symbol: str | None
+    """The canonical symbol. None: the order names none."""
+    side: OrderSide | None
+    status: OrderStatus
+    is_unfilled: bool
+    """Whether it cannot be of an order of which something was filled."""
+    position_effect: PositionEffect | None
+    tells_more: bool
+    """Whether an order of these words has extras, or may have legs."""
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _words_of(
+    status: str,
+    native_type: str | None,
+    native_time: str,
+    side: str | None,
+    symbol: str | None,
+    asset_class: str | None,
+    order_class: str | None,
+    intent: str | None,
+) -> Words:
+    kind = TYPES.get(native_type, OrderType.OTHER)
+    time_in_force = TIMES_IN_FORCE.get(native_time, TimeInForce.OTHER)
+    means = STATUSES.get(status, OrderStatus.UNKNOWN)
+    is_other = kind is OrderType.OTHER or time_in_force is TimeInForce.OTHER
+    return Words(
+        order=_maker_of(kind, time_in_force),
+        symbol=symbol_from_native(symbol, asset_class or "") if symbol else None,
+        side=SIDES.get(side),
+        status=means,
+        is_unfilled=means in (OrderStatus.OPEN, OrderStatus.PENDING),
+        position_effect=INTENTS.get(intent),
+        tells_more=is_other or kind is OrderType.TRAILING_STOP or order_class not in SIMPLE,
+    )
+
+
+@cache
+def _maker_of(kind: OrderType, time_in_force: TimeInForce) -> Callable[..., Order]:
+    return partial(Order, type=kind, time_in_force=time_in_force)
+
+
+def _status_with(filled: Decimal, native: order_wire.Order) -> OrderStatus:
+    """Return the status of an order of which something was filled, although it does not say so."""
+    # Only "calculated" and "done_for_day" can be filled as a whole: nothing of it trades again.
+    return OrderStatus.FILLED if filled == native.qty else OrderStatus.PARTIALLY_FILLED
+
+
+def _whole(native: order_wire.Order) -> str:
+    """Return what a multi-leg order is named by: what its legs derive from.
+
+    Raises:
+        MalformedError: it has no such legs.
+    """
+    underlying = underlying_of(native.legs or [])
+    if underlying is None:
+        raise MalformedError(f"the order {native.id} names no symbol")
+    return symbol_from_native(underlying, EQUITY)
+
+
+def _with_the_rest(
+    order: Order, native: order_wire.Order, parent_id: str | None, group_id: str | None
+) -> Order:
+    """Return an order with what few orders tell."""
+    legs: tuple[Leg, ...] = ()
+    if native.legs and native.order_class == MULTI_LEG:
+        legs = tuple(leg_from_native(one) for one in native.legs)
+    elif native.legs and group_id is None:
+        group_id = native.id
+    return attrs.evolve(
+        order,
+        notional=native.notional if native.qty is None else None,
         replaces=native.replaces,
         replaced_by=native.replaced_by,
         parent_order_id=parent_id,
         group_id=group_id,
         legs=legs,
-        account_id=account_id,
-        metadata=EMPTY if plain else _extras_of(native, kind, time_in_force),
+        metadata=_extras_of(native, order),
     )
 
 
-def orders_from_native(native: order_wire.Order, account_id: str) -> Iterator[Order]:
-    """Yield an order, and those of its legs that are orders of their own."""
-    yield order_from_native(native, account_id)
-    if not native.legs or native.order_class == MULTI_LEG:
-        return
-    # The two of an OCO stand side by side; what a bracket holds waits for its entry.
-    parent = None if native.order_class == OCO else native.id
-    for leg in native.legs:
-        yield order_from_native(leg, account_id, parent, native.id)
+def orders_from_natives(natives: Iterable[order_wire.Order], account_id: str) -> list[Order]:
+    """Return orders, each followed by those of its legs that are orders of their own."""
+    orders: list[Order] = []
+    for native in natives:
+        orders.append(order_from_native(native, account_id))
+        if native.legs and native.order_class != MULTI_LEG:
+            # The two of an OCO stand side by side; what a bracket holds waits for its entry.
+            parent = None if native.order_class == OCO else native.id
+            orders += [order_from_native(leg, account_id, parent, native.id) for leg in native.legs]
+    return orders
 
 
 def leg_from_native(native: order_wire.Order) -> Leg:
@@ -219,13 +299,11 @@ def underlying_of(legs: list[order_wire.Order]) -> str | None:
     return None
 
 
-def _extras_of(
-    native: order_wire.Order, kind: OrderType, time_in_force: TimeInForce
-) -> FrozenMapping:
+def _extras_of(native: order_wire.Order, order: Order) -> FrozenMapping:
     extras: dict[str, MetadataValue] = {
         "order_class": None if native.order_class in SIMPLE else native.order_class,
-        "type": native.type if kind is OrderType.OTHER else None,
-        "time_in_force": native.time_in_force if time_in_force is TimeInForce.OTHER else None,
+        "type": native.type if order.type is OrderType.OTHER else None,
+        "time_in_force": native.time_in_force if order.time_in_force is TimeInForce.OTHER else None,
         "trail_price": native.trail_price,
         "trail_percent": native.trail_percent,
         "high_water_mark": native.hwm,

@@ -5,39 +5,39 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from bot_v2.features.brokerages.alpaca.decoding import ZERO, Wire
+from bot_v2.features.brokerages.alpaca.decoding import Wire
 
 
-class Order(Wire):
+class Order(Wire, kw_only=True):
     """An order, with its legs where it is asked for them."""
 
+    # In the order in which the broker tells them: that is what the decoder looks for first.
     id: str
-    status: str
     client_order_id: str | None = None
-    symbol: str | None = None
-    asset_class: str | None = None
-    type: str | None = None
-    order_class: str | None = None
-    side: str | None = None
-    time_in_force: str = ""
-    qty: Decimal | None = None
-    notional: Decimal | None = None
-    filled_qty: Decimal | None = ZERO
-    filled_avg_price: Decimal | None = None
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
-    trail_price: Decimal | None = None
-    trail_percent: Decimal | None = None
-    hwm: Decimal | None = None
-    extended_hours: bool = False
-    submitted_at: datetime | None = None
-    created_at: datetime | None = None
     updated_at: datetime | None = None
+    submitted_at: datetime | None = None
     replaced_by: str | None = None
     replaces: str | None = None
+    symbol: str | None = None
+    asset_class: str | None = None
+    notional: Decimal | None = None
+    qty: Decimal | None = None
+    filled_qty: Decimal | None = None
+    filled_avg_price: Decimal | None = None
+    order_class: str | None = None
+    type: str | None = None
+    side: str | None = None
     position_intent: str | None = None
-    ratio_qty: Decimal | None = None
+    time_in_force: str = ""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    status: str
+    extended_hours: bool = False
     legs: list[Order] | None = None
+    trail_percent: Decimal | None = None
+    trail_price: Decimal | None = None
+    hwm: Decimal | None = None
+    ratio_qty: Decimal | None = None
 
 
 class Taken(Wire):

@@ -229,11 +229,8 @@ class AlpacaReads(AlpacaMarket):
 
         def read(reply: Reply) -> tuple[list[Order], int, datetime | None]:
             listed = decode(reply.body, list[order_wire.Order])
-            orders: list[Order] = []
-            for one in listed:
-                orders.extend(order_mapping.orders_from_native(one, account_id))
-            oldest = listed[-1].submitted_at or listed[-1].created_at if listed else None
-            return orders, len(listed), oldest
+            oldest = listed[-1].submitted_at if listed else None
+            return order_mapping.orders_from_natives(listed, account_id), len(listed), oldest
 
         found: dict[str, Order] = {}
         for _ in range(self.settings.page_max):
