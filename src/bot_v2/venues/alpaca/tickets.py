@@ -1,0 +1,329 @@
+"""Orders as Alpaca knows them.
+
+Most are one of the engine's. Some wait outside it: exits that are held until their entry is
+filled, orders for an auction, and orders of several legs until all legs can be had. One that was
+replaced is over, and the engine's order goes on under the id of what replaced it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
+from bot_v2.features.brokerages.core.errors import OrderNotFoundError
+from bot_v2.features.brokerages.core.events import OrderEvent
+from bot_v2.features.brokerages.core.market_data import Trade
+from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
+from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.venues.account import VenueAccount
+from bot_v2.venues.alpaca.terms import Terms
+from bot_v2.venues.state import VenueState
+
+ZERO: Final = Decimal(0)
+MEAN_PLACES: Final = 9
+INSTANT: Final = timedelta(microseconds=1)
+
+ACCEPTED: Final = "accepted"
+PENDING_NEW: Final = "pending_new"
+PENDING_CANCEL: Final = "pending_cancel"
+NEW: Final = "new"
+HELD: Final = "held"
+CANCELED: Final = "canceled"
+EXPIRED: Final = "expired"
+REJECTED: Final = "rejected"
+REPLACED: Final = "replaced"
+FILLED: Final = "filled"
+PARTIALLY_FILLED: Final = "partially_filled"
+
+WORDS: Final = {
+    # the engine's status: Alpaca's
+    OrderStatus.PENDING: PENDING_NEW,
+    OrderStatus.OPEN: NEW,
+    OrderStatus.PARTIALLY_FILLED: PARTIALLY_FILLED,
+    OrderStatus.PENDING_CANCEL: PENDING_CANCEL,
+    OrderStatus.FILLED: FILLED,
+    OrderStatus.CANCELLED: CANCELED,
+    OrderStatus.EXPIRED: EXPIRED,
+    OrderStatus.REJECTED: REJECTED,
+}
+
+ENDED: Final = frozenset({FILLED, CANCELED, EXPIRED, REJECTED, REPLACED})
+"""Statuses in which an order is over: it is listed as closed."""
+
+STAMPS: Final = {
+    # status: the field of its time
+    FILLED: "filled_at",
+    CANCELED: "canceled_at",
+    EXPIRED: "expired_at",
+    REJECTED: "failed_at",
+    REPLACED: "replaced_at",
+}
+
+
+@attrs.define(kw_only=True, eq=False)
+class Ticket:
+    """An order."""
+
+    order_id: str
+    """Alpaca's id."""
+    client_order_id: str
+    """The caller's id, or one that was made for it."""
+    terms: Terms
+    """What was asked for."""
+    submitted_at: datetime
+    """When it was taken; no two have the same."""
+    number: int
+    """1 for the first."""
+    leg: str | None = None
+    """The engine's id of it. None: it waits outside the engine."""
+    state: str = ""
+    """Its status, where the engine does not decide it; empty: it does."""
+    shown: str = ""
+    """The status that a test made it show; empty: none."""
+    frozen: Order | None = None
+    """The engine's order as it was when it was replaced. None: it was not."""
+    filled_before: Decimal = ZERO
+    """What the engine's order had filled before it went on under this id."""
+    value_before: Decimal = ZERO
+    """What that was worth."""
+    waits_until: datetime | None = None
+    """When the market opens that it waits for. None: it waits for none."""
+    parent: Ticket | None = None
+    """What it is an exit or a leg of. None: of nothing."""
+    children: list[Ticket] = attrs.field(factory=list)
+    """Its exits or legs."""
+    replaces: str | None = None
+    """The id of what it took the place of. None: of nothing."""
+    replaced_by: str | None = None
+    """The id of what took its place. None: nothing did."""
+    updated_at: datetime
+    """When it last changed."""
+    times: dict[str, datetime] = attrs.field(factory=dict)
+    """When it reached its statuses, by the names of the fields."""
+    told: str = ""
+    """The status that streams told last; empty: none."""
+
+    @property
+    def is_mleg(self) -> bool:
+        """Whether it has legs that trade."""
+        return self.terms.order_class == "mleg" and self.terms.listing is None
+
+    @property
+    def symbol(self) -> str:
+        """Alpaca's symbol of what it trades; empty: it has several legs."""
+        return "" if self.terms.listing is None else self.terms.listing.symbol
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far an order has come."""
+
+    status: str
+    """In Alpaca's word."""
+    filled: Decimal
+    """How much was filled under this id."""
+    average: Decimal | None
+    """At which mean price. None: nothing was."""
+    order: Order | None
+    """The engine's order. None: it is not in the engine."""
+
+
+class TicketBook:
+    """Every order of the venue. Its methods want the venue's lock held.
+
+    Args:
+        state: the venue.
+        account: its account.
+    """
+
+    def __init__(self, state: VenueState, account: VenueAccount) -> None:
+        """Start without orders, and hear of every change."""
+        self._state = state
+        self._account = account
+        self._tickets: dict[str, Ticket] = {}
+        self._by_client: dict[str, Ticket] = {}
+        self._by_leg: dict[str, Ticket] = {}
+        self._open: dict[str, Ticket] = {}
+        self._owners: dict[str, Ticket] = {}
+        self._before: dict[str, Ticket | None] = {}
+        self._last = state.clock() - timedelta(days=1)
+        self._numbers = 0
+        state.listen(self)
+
+    # What there is
+
+    def next_moment(self) -> datetime:
+        """Return the present moment, or one that is later than any that was returned before."""
+        self._last = max(self._state.clock(), self._last + INSTANT)
+        return self._last
+
+    def next_number(self) -> int:
+        """Return the number of the next order."""
+        self._numbers += 1
+        return self._numbers
+
+    def add(self, ticket: Ticket) -> None:
+        """Keep an order."""
+        self._before.setdefault(ticket.order_id, None)
+        self._tickets[ticket.order_id] = ticket
+        self._by_client[ticket.client_order_id] = ticket
+        self._open[ticket.order_id] = ticket
+        if ticket.leg is not None:
+            self._by_leg[ticket.leg] = ticket
+
+    def assign(self, ticket: Ticket, leg: str) -> None:
+        """Let one of the engine's orders go on as an order."""
+        ticket.leg, ticket.state = leg, ""
+        self._by_leg[leg] = ticket
+
+    def remember(self) -> None:
+        """Keep the open orders as they are, for stale reads: a write is about to happen."""
+        self._before = {
+            order_id: attrs.evolve(ticket, times=dict(ticket.times))
+            for order_id, ticket in self._open.items()
+        }
+
+    def get(self, order_id: str) -> Ticket | None:
+        """Return an order as reads show it. None: there is none."""
+        ticket = self._tickets.get(order_id)
+        return None if ticket is None else self._as_shown(ticket)
+
+    def live(self, order_id: str) -> Ticket | None:
+        """Return an order as it is, to change it. None: there is none."""
+        return self._tickets.get(order_id)
+
+    def by_client_id(self, client_order_id: str) -> Ticket | None:
+        """Return the order that was placed under an id, as reads show it. None: none was."""
+        ticket = self._by_client.get(client_order_id)
+        return None if ticket is None else self._as_shown(ticket)
+
+    def has_client_id(self, client_order_id: str) -> bool:
+        """Whether an order was placed under an id."""
+        return client_order_id in self._by_client
+
+    def by_leg(self, leg: str) -> Ticket | None:
+        """Return the order that the engine's goes on as. None: as none."""
+        return self._by_leg.get(leg)
+
+    def owner_of(self, trade_id: str) -> Ticket | None:
+        """Return the order that an execution filled. None: of none."""
+        return self._owners.get(trade_id)
+
+    def newest_first(self) -> Iterator[Ticket]:
+        """Yield every order, as reads show it."""
+        for ticket in sorted(self._tickets.values(), key=lambda one: one.number, reverse=True):
+            shown = self._as_shown(ticket)
+            if shown is not None:
+                yield shown
+
+    def open(self) -> list[Ticket]:
+        """Return the orders that are not over, as they are, oldest first."""
+        return list(self._open.values())
+
+    def _as_shown(self, ticket: Ticket) -> Ticket | None:
+        if not self._account.is_stale:
+            return ticket
+        return self._before.get(ticket.order_id, ticket)
+
+    # How far they have come
+
+    def progress(self, ticket: Ticket, order: Order | None = None) -> Progress:
+        """Return how far an order has come; `order` is the engine's at an earlier moment."""
+        if ticket.is_mleg:
+            return self._progress_of_legs(ticket)
+        found = order or ticket.frozen or self._order(ticket)
+        if found is None:
+            status = ticket.shown or ticket.state
+            return Progress(status=status, filled=ZERO, average=None, order=None)
+        filled = EXACT.subtract(found.filled_quantity, ticket.filled_before)
+        average = found.average_fill_price if filled else None
+        if average is not None and ticket.filled_before:
+            whole = EXACT.multiply(found.filled_quantity, found.average_fill_price or ZERO)
+            mine = EXACT.subtract(whole, ticket.value_before)
+            average = divide(mine, filled, MEAN_PLACES, Rounding.HALF_EVEN)
+        status = ticket.shown or ticket.state or self._status(ticket, found, filled)
+        return Progress(status=status, filled=filled, average=average, order=found)
+
+    def _progress_of_legs(self, ticket: Ticket) -> Progress:
+        """Count units of the whole by the leg that is filled least; the price is net."""
+        status = ticket.shown or ticket.state
+        net, filled = ZERO, None
+        for child, leg in zip(ticket.children, ticket.terms.legs, strict=True):
+            mine = self.progress(child)
+            units = divide(mine.filled, leg.ratio, 0, Rounding.DOWN)
+            filled = units if filled is None else min(filled, units)
+            paid = EXACT.multiply(mine.average or ZERO, leg.ratio)
+            net = EXACT.add(net, paid if leg.side == "buy" else paid.copy_negate())
+        done = filled or ZERO
+        return Progress(status=status, filled=done, average=net if done else None, order=None)
+
+    def _order(self, ticket: Ticket) -> Order | None:
+        if ticket.leg is None:
+            return None
+        try:
+            return self._account.order(ticket.leg)
+        except OrderNotFoundError:
+            return None
+
+    def _status(self, ticket: Ticket, order: Order, filled: Decimal) -> str:
+        word = WORDS[order.status]
+        if word == PARTIALLY_FILLED and not filled:
+            word = NEW
+        if word != NEW:
+            return word
+        if ticket.waits_until is not None and self._state.clock() < ticket.waits_until:
+            return ACCEPTED
+        return HELD if self._is_held(ticket) else NEW
+
+    def _is_held(self, ticket: Ticket) -> bool:
+        """Whether it is the stop beside a take-profit that works: only one of them is sent out."""
+        parent = ticket.parent
+        if parent is None or ticket.terms.stop_price is None:
+            return False
+        beside = [parent] if parent.terms.order_class == "oco" else parent.children
+        return any(one is not ticket and one.leg is not None and not one.state for one in beside)
+
+    # What happens to them
+
+    def end(self, ticket: Ticket, state: str) -> None:
+        """End an order that is not in the engine, or is not to go on in it."""
+        ticket.state = state
+        self.stamp(ticket, state, self._state.clock())
+
+    def stamp(self, ticket: Ticket, status: str, moment: datetime) -> None:
+        """Note when an order reached a status."""
+        ticket.updated_at = moment
+        if status in STAMPS:
+            ticket.times.setdefault(STAMPS[status], moment)
+        if status in ENDED:
+            self._open.pop(ticket.order_id, None)
+
+    def attribute(self, trade_id: str, ticket: Ticket) -> None:
+        """Note which order an execution filled."""
+        self._owners.setdefault(trade_id, ticket)
+
+    def orders_changed(self, account: VenueAccount, events: list[OrderEvent]) -> None:  # noqa: ARG002 - there is one account
+        """Note what became of orders."""
+        for event in events:
+            ticket = self._by_leg.get(event.order.order_id)
+            if ticket is None:
+                continue
+            if event.fill is not None:
+                self.attribute(event.fill.trade_id, ticket)
+                if ticket.shown not in ENDED:
+                    ticket.shown = ""
+            moment = event.order.updated_at or self._state.clock()
+            self.stamp(ticket, WORDS[event.order.status], moment)
+            if event.order.status in ENDED_STATUSES and ticket.waits_until is not None:
+                ticket.waits_until = None
+
+    def traded(self, trades: list[Trade]) -> None:
+        """Need not know."""
+
+    def books_changed(self, symbols: set[str]) -> None:
+        """Need not know."""

@@ -1,0 +1,273 @@
+"""AlpacaVenue: the Trading API and the market data API on 127.0.0.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from bot_v2.features.brokerages.core.fields import FrozenMapping
+from bot_v2.features.brokerages.core.products import MarketType
+from bot_v2.shared.types import Clock
+from bot_v2.simulation.account import AccountKind, AccountSettings
+from bot_v2.simulation.clock import utc_now
+from bot_v2.simulation.engine import MatchingEngine
+from bot_v2.venues.alpaca.account_api import AccountApi
+from bot_v2.venues.alpaca.assets_api import AssetsApi
+from bot_v2.venues.alpaca.bars import BarMaker
+from bot_v2.venues.alpaca.catalogue import Catalogue
+from bot_v2.venues.alpaca.checks import Checks
+from bot_v2.venues.alpaca.daytrades import DayTrades
+from bot_v2.venues.alpaca.dialect import (
+    DATA_FORBIDDEN,
+    RATE_LIMIT,
+    UNAUTHORIZED,
+    AlpacaDialect,
+    ApiKey,
+    CallCounter,
+    make_key,
+)
+from bot_v2.venues.alpaca.fees import AlpacaFees
+from bot_v2.venues.alpaca.following import Following
+from bot_v2.venues.alpaca.hours import MarketHours, eastern_day
+from bot_v2.venues.alpaca.listings import OPTIONABLE, PAIRS, SHARES, Listing
+from bot_v2.venues.alpaca.money import MAINTENANCE, Purse
+from bot_v2.venues.alpaca.options import list_options
+from bot_v2.venues.alpaca.order_records import OrderWriter
+from bot_v2.venues.alpaca.orders_api import LIMIT_MAX, OrdersApi
+from bot_v2.venues.alpaca.placing import Placing
+from bot_v2.venues.alpaca.positions_api import PositionsApi
+from bot_v2.venues.alpaca.replacing import Replacing
+from bot_v2.venues.alpaca.standing import Configurations, Standing
+from bot_v2.venues.alpaca.tickets import TicketBook
+from bot_v2.venues.clock import VenueClock
+from bot_v2.venues.faults import FaultPlan
+from bot_v2.venues.ids import IdCounter, seeded_uuid
+from bot_v2.venues.market import opening_book
+from bot_v2.venues.requests import ApiRequest, Endpoint
+from bot_v2.venues.state import VenueState
+from bot_v2.venues.venue import Venue
+
+ACCOUNT: Final = "alpaca"
+BALANCES: Final[Mapping[str, Decimal]] = {"USD": Decimal(100_000)}
+"""What a new paper account starts with."""
+
+OPENING_VALUE: Final = Decimal(250_000)
+"""What the best bid and the best ask of each asset are worth at the start."""
+
+HALF: Final = Decimal("0.5")
+ALWAYS: Final = frozenset({MarketType.SPOT})
+
+
+class AlpacaVenue(Venue):
+    """Alpaca: shares, options and coins in one account, and their streams.
+
+    Args:
+        seed: what keys, ids, the opening market and bars are drawn from.
+        clock: the time that it goes by.
+        listings: shares and coins; options are made for some of the shares.
+        balances: what the account starts with, by asset.
+        is_paper: which environment it is: the one whose keys it knows.
+        always_open: shares and options trade at any time. False: in New York's sessions.
+        rate_limit: how many calls a minute may have. None: any number.
+        protects: whether orders that could trade with each other are refused.
+        latency_s: how long an order, or a cancel, is on its way, in seconds: until then orders are
+            pending_new, and cancels pending_cancel.
+        page_max: how many items a page has at most.
+    """
+
+    def __init__(
+        self,
+        seed: int = 7,
+        clock: Clock = utc_now,
+        listings: Iterable[Listing] = (*SHARES, *PAIRS),
+        balances: Mapping[str, Decimal] = BALANCES,
+        *,
+        is_paper: bool = True,
+        always_open: bool = True,
+        rate_limit: int | None = RATE_LIMIT,
+        protects: bool = True,
+        latency_s: float = 0.0,
+        page_max: int = LIMIT_MAX,
+    ) -> None:
+        """Open the account; nothing listens yet."""
+        listed = tuple(listings)
+        plan, venue_clock, ids = FaultPlan(), VenueClock(clock), IdCounter(seed)
+        opened_on = eastern_day(venue_clock())
+        shares = [one for one in listed if one.symbol in OPTIONABLE]
+        self._catalogue = Catalogue((*listed, *list_options(shares, opened_on)), seed)
+        self._hours = MarketHours(always_open=always_open)
+        engine = MatchingEngine(
+            account=AccountSettings(
+                account_id=ACCOUNT,
+                kind=AccountKind.MARGIN,
+                currency="USD",
+                initial_balances=FrozenMapping(balances),
+                initial_margin_rate=HALF,
+                maintenance_margin_rate=MAINTENANCE,
+            ),
+            products=[one.product for one in self._catalogue.listings],
+            clock=venue_clock,
+            fees=AlpacaFees(),
+            calendar=self._hours.regular,
+            extended_calendar=self._hours.extended,
+            always_open=ALWAYS,
+            latency_s=latency_s,
+            ids=ids,
+        )
+        prices = {one.product.symbol: one.price for one in self._catalogue.listings}
+        state = VenueState({ACCOUNT: engine}, prices, venue_clock, plan, seed)
+        super().__init__(state, plan, seed)
+        self.is_paper = is_paper
+        """Which environment it is."""
+        self.api_key: ApiKey = make_key(seed, is_paper=is_paper)
+        """The key that opens it."""
+        self.foreign_api_key: ApiKey = make_key(seed, is_paper=not is_paper)
+        """A key of the other environment: it opens market data alone."""
+        self.standing = Standing()
+        """What the account may do: a test changes it as Alpaca would."""
+        self.configurations = Configurations()
+        """What the account's owner has set."""
+        self.account_id = seeded_uuid(seed, "account")
+        """The account's id."""
+        calls = CallCounter(rate_limit, venue_clock.outside)
+        self._trading = AlpacaDialect((self.api_key,), UNAUTHORIZED, calls, seed)
+        self._data = AlpacaDialect(
+            (self.api_key, self.foreign_api_key),
+            DATA_FORBIDDEN,
+            CallCounter(rate_limit, venue_clock.outside),
+            seed + 1,
+        )
+        self._bars = BarMaker(seed)
+        self._build(ids, protects=protects, page_max=page_max)
+        self.reset_market()
+
+    def _build(self, ids: IdCounter, *, protects: bool, page_max: int) -> None:
+        state, catalogue, hours = self.state, self._catalogue, self._hours
+        account = state.accounts[ACCOUNT]
+        tickets = TicketBook(state, account)
+        purse = Purse(account, catalogue, tickets)
+        coins = frozenset(one.product.symbol for one in catalogue.listings if one.is_crypto)
+        checks = Checks(
+            state,
+            account,
+            tickets,
+            purse,
+            self.standing,
+            self.configurations,
+            DayTrades(state, account, coins),
+            protects=protects,
+        )
+        writer = OrderWriter(state, tickets, catalogue)
+        placing = Placing(state, account, tickets, checks, catalogue, hours, ids)
+        replacing = Replacing(state, account, tickets, checks, ids)
+        Following(state, account, tickets, hours)
+        self._tickets = tickets
+        self._orders = OrdersApi(state, account, tickets, placing, replacing, writer, page_max)
+        self._positions = PositionsApi(
+            state,
+            account,
+            tickets,
+            catalogue,
+            purse,
+            placing,
+            self._orders,
+            writer,
+            self._bars,
+        )
+        self._account = AccountApi(
+            state,
+            account,
+            tickets,
+            catalogue,
+            purse,
+            checks,
+            self.standing,
+            self.configurations,
+            self.account_id,
+        )
+        self._assets = AssetsApi(state, catalogue, hours, self._bars, page_max)
+
+    def reset_market(self) -> None:
+        """Put everything where it started; what was delisted has no market."""
+        now = self.state.clock()
+        self.state.show(
+            opening_book(one.product, one.price, OPENING_VALUE, now, self._seed)
+            for one in self._catalogue.listings
+            if one.is_active
+        )
+
+    # The controls
+
+    def native_symbols(self) -> Mapping[str, str]:
+        """Return the canonical symbol of each of Alpaca's."""
+        return self._catalogue.canonical_symbols()
+
+    def engine_order(self, order_id: str, price: Decimal) -> str:  # noqa: ARG002 - an order is one
+        """Return the engine's id of an order; its own where it is not in the engine."""
+        ticket = self._tickets.live(order_id)
+        return order_id if ticket is None or ticket.leg is None else ticket.leg
+
+    # The wire
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Return what can be asked; the first that fits decides."""
+        orders, positions, account = self._orders, self._positions, self._account
+        assets = self._assets
+        table: tuple[tuple[str, str, str, Callable[[ApiRequest], object]], ...] = (
+            (
+                "GET",
+                "/v2/account",
+                "connect get_account list_balances get_balance get_margin "
+                "check_health get_account_id",
+                account.get,
+            ),
+            ("GET", "/v2/account/configurations", "get_configurations", account.configurations),
+            ("PATCH", "/v2/account/configurations", "set_configurations", account.configure),
+            ("GET", "/v2/account/activities", "list_fills", account.activities),
+            ("GET", "/v2/account/activities/{activity_type}", "list_fills", account.activities),
+            ("GET", "/v2/account/portfolio/history", "get_history", account.history),
+            ("POST", "/v2/orders", "place_order", orders.place),
+            ("GET", "/v2/orders", "list_orders", orders.list_orders),
+            ("DELETE", "/v2/orders", "cancel_all_orders", orders.cancel_all),
+            (
+                "GET",
+                "/v2/orders:by_client_order_id",
+                "get_order_by_client_id",
+                orders.get_by_client_id,
+            ),
+            ("GET", "/v2/orders/{order_id}", "get_order", orders.get),
+            ("PATCH", "/v2/orders/{order_id}", "modify_order", orders.replace),
+            ("DELETE", "/v2/orders/{order_id}", "cancel_order", orders.cancel),
+            ("GET", "/v2/positions", "list_positions get_position", positions.list_positions),
+            ("DELETE", "/v2/positions", "close_all_positions", positions.close_all),
+            ("GET", "/v2/positions/{symbol:path}", "get_position", positions.get),
+            ("DELETE", "/v2/positions/{symbol:path}", "close_position", positions.close),
+            (
+                "GET",
+                "/v2/assets",
+                "get_products get_product list_symbol_matches",
+                assets.list_assets,
+            ),
+            ("GET", "/v2/assets/{symbol:path}", "get_products get_product", assets.asset),
+            (
+                "GET",
+                "/v2/options/contracts",
+                "list_option_contracts get_products get_product",
+                assets.list_contracts,
+            ),
+            (
+                "GET",
+                "/v2/options/contracts/{symbol}",
+                "list_option_contracts get_product",
+                assets.contract,
+            ),
+            ("GET", "/v2/clock", "get_market_status", assets.clock),
+            ("GET", "/v2/calendar", "get_market_status", assets.calendar),
+        )
+        return tuple(
+            Endpoint(
+                method, path, tuple(names.split()), self._trading.serving(answer), self._trading
+            )
+            for method, path, names, answer in table
+        )
