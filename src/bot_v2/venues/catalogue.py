@@ -55,8 +55,8 @@ def _alpaca(seed: int) -> OpenVenue:
             "ALPACA_PAPER_TRADING": "true",
             "ALPACA_API_BASE": venue.url,
             "ALPACA_DATA_BASE": venue.url,
-            "ALPACA_STREAM_URL": f"{venue.stream_url}/stream",
-            "ALPACA_DATA_STREAM_URL": venue.stream_url,
+            "ALPACA_WS_URL": f"{venue.stream_url}/stream",
+            "ALPACA_DATA_WS_BASE": venue.stream_url,
         }
 
     return OpenVenue(venue=venue, environment=environment)

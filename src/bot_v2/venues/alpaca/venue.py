@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, Unpack
 
 from bot_v2.features.brokerages.core.fields import FrozenMapping
 from bot_v2.features.brokerages.core.products import MarketType
@@ -17,10 +17,13 @@ from bot_v2.venues.alpaca.assets_api import AssetsApi
 from bot_v2.venues.alpaca.bars import BarMaker
 from bot_v2.venues.alpaca.catalogue import Catalogue
 from bot_v2.venues.alpaca.checks import Checks
+from bot_v2.venues.alpaca.conditions import Conditions, VenueOptions
+from bot_v2.venues.alpaca.data_api import DataApi
+from bot_v2.venues.alpaca.data_records import DataWriter
+from bot_v2.venues.alpaca.data_routes import data_endpoints
 from bot_v2.venues.alpaca.daytrades import DayTrades
 from bot_v2.venues.alpaca.dialect import (
     DATA_FORBIDDEN,
-    RATE_LIMIT,
     UNAUTHORIZED,
     AlpacaDialect,
     ApiKey,
@@ -34,7 +37,7 @@ from bot_v2.venues.alpaca.listings import OPTIONABLE, PAIRS, SHARES, Listing
 from bot_v2.venues.alpaca.money import MAINTENANCE, Purse
 from bot_v2.venues.alpaca.options import list_options
 from bot_v2.venues.alpaca.order_records import OrderWriter
-from bot_v2.venues.alpaca.orders_api import LIMIT_MAX, OrdersApi
+from bot_v2.venues.alpaca.orders_api import OrdersApi
 from bot_v2.venues.alpaca.placing import Placing
 from bot_v2.venues.alpaca.positions_api import PositionsApi
 from bot_v2.venues.alpaca.replacing import Replacing
@@ -67,13 +70,7 @@ class AlpacaVenue(Venue):
         clock: the time that it goes by.
         listings: shares and coins; options are made for some of the shares.
         balances: what the account starts with, by asset.
-        is_paper: which environment it is: the one whose keys it knows.
-        always_open: shares and options trade at any time. False: in New York's sessions.
-        rate_limit: how many calls a minute may have. None: any number.
-        protects: whether orders that could trade with each other are refused.
-        latency_s: how long an order, or a cancel, is on its way, in seconds: until then orders are
-            pending_new, and cancels pending_cancel.
-        page_max: how many items a page has at most.
+        options: see `Conditions`.
     """
 
     def __init__(
@@ -82,21 +79,15 @@ class AlpacaVenue(Venue):
         clock: Clock = utc_now,
         listings: Iterable[Listing] = (*SHARES, *PAIRS),
         balances: Mapping[str, Decimal] = BALANCES,
-        *,
-        is_paper: bool = True,
-        always_open: bool = True,
-        rate_limit: int | None = RATE_LIMIT,
-        protects: bool = True,
-        latency_s: float = 0.0,
-        page_max: int = LIMIT_MAX,
+        **options: Unpack[VenueOptions],
     ) -> None:
         """Open the account; nothing listens yet."""
-        listed = tuple(listings)
+        listed, conditions = tuple(listings), Conditions(**options)
         plan, venue_clock, ids = FaultPlan(), VenueClock(clock), IdCounter(seed)
         opened_on = eastern_day(venue_clock())
         shares = [one for one in listed if one.symbol in OPTIONABLE]
         self._catalogue = Catalogue((*listed, *list_options(shares, opened_on)), seed)
-        self._hours = MarketHours(always_open=always_open)
+        self._hours = MarketHours(always_open=conditions.always_open)
         engine = MatchingEngine(
             account=AccountSettings(
                 account_id=ACCOUNT,
@@ -112,17 +103,17 @@ class AlpacaVenue(Venue):
             calendar=self._hours.regular,
             extended_calendar=self._hours.extended,
             always_open=ALWAYS,
-            latency_s=latency_s,
+            latency_s=conditions.latency_s,
             ids=ids,
         )
         prices = {one.product.symbol: one.price for one in self._catalogue.listings}
         state = VenueState({ACCOUNT: engine}, prices, venue_clock, plan, seed)
         super().__init__(state, plan, seed)
-        self.is_paper = is_paper
-        """Which environment it is."""
-        self.api_key: ApiKey = make_key(seed, is_paper=is_paper)
+        self.conditions = conditions
+        """The conditions that it keeps."""
+        self.api_key: ApiKey = make_key(seed, is_paper=conditions.is_paper)
         """The key that opens it."""
-        self.foreign_api_key: ApiKey = make_key(seed, is_paper=not is_paper)
+        self.foreign_api_key: ApiKey = make_key(seed, is_paper=not conditions.is_paper)
         """A key of the other environment: it opens market data alone."""
         self.standing = Standing()
         """What the account may do: a test changes it as Alpaca would."""
@@ -130,20 +121,29 @@ class AlpacaVenue(Venue):
         """What the account's owner has set."""
         self.account_id = seeded_uuid(seed, "account")
         """The account's id."""
-        calls = CallCounter(rate_limit, venue_clock.outside)
+        calls = CallCounter(conditions.rate_limit, venue_clock.outside)
         self._trading = AlpacaDialect((self.api_key,), UNAUTHORIZED, calls, seed)
         self._data = AlpacaDialect(
             (self.api_key, self.foreign_api_key),
             DATA_FORBIDDEN,
-            CallCounter(rate_limit, venue_clock.outside),
+            CallCounter(conditions.rate_limit, venue_clock.outside),
             seed + 1,
         )
         self._bars = BarMaker(seed)
-        self._build(ids, protects=protects, page_max=page_max)
+        self._build(ids)
+        self._writer = DataWriter(state, self._catalogue, self._bars)
+        self._market_data = DataApi(
+            state,
+            self._catalogue,
+            self._writer,
+            conditions.data_page_max,
+            has_sip=conditions.has_sip,
+        )
         self.reset_market()
 
-    def _build(self, ids: IdCounter, *, protects: bool, page_max: int) -> None:
+    def _build(self, ids: IdCounter) -> None:
         state, catalogue, hours = self.state, self._catalogue, self._hours
+        page_max = self.conditions.page_max
         account = state.accounts[ACCOUNT]
         tickets = TicketBook(state, account)
         purse = Purse(account, catalogue, tickets)
@@ -156,7 +156,7 @@ class AlpacaVenue(Venue):
             self.standing,
             self.configurations,
             DayTrades(state, account, coins),
-            protects=protects,
+            protects=self.conditions.protects,
         )
         writer = OrderWriter(state, tickets, catalogue)
         placing = Placing(state, account, tickets, checks, catalogue, hours, ids)
@@ -265,9 +265,10 @@ class AlpacaVenue(Venue):
             ("GET", "/v2/clock", "get_market_status", assets.clock),
             ("GET", "/v2/calendar", "get_market_status", assets.calendar),
         )
-        return tuple(
+        trading = tuple(
             Endpoint(
                 method, path, tuple(names.split()), self._trading.serving(answer), self._trading
             )
             for method, path, names, answer in table
         )
+        return (*trading, *data_endpoints(self._market_data, self._writer, self._data))
