@@ -68,6 +68,14 @@ class DataWriter:
         self._bars = bars
         self._tell: Tell = tell or (lambda moment: moment_text(moment, state.skew))
 
+    def moment(self, moment: datetime) -> Any:
+        """Return a moment as it is told."""
+        return self._tell(moment)
+
+    def tape(self, listing: Listing) -> str:
+        """Return the tape on which a share's trades are told."""
+        return TAPE.get(listing.exchange, "B")
+
     # One record each
 
     def bar(self, bar: MadeBar) -> Record:

@@ -115,6 +115,9 @@ class Placing:
             ticket.leg = self._send(ticket, listing)
         self._tickets.add(ticket)
         self._hold_exits(ticket)
+        if ticket.state:
+            ticket.told = ticket.state
+            self._tickets.tell(ticket.state, ticket)
         return ticket
 
     def _place_oco(self, ticket: Ticket) -> None:
@@ -207,6 +210,8 @@ class Placing:
             child.parent, child.state = parent, state
             parent.children.append(child)
             self._tickets.add(child)
+        parent.told = state
+        self._tickets.tell(state, parent)
         return parent
 
     def _ticket(self, terms: Terms, given: str | None) -> Ticket:

@@ -148,6 +148,8 @@ class Replacing:
         ticket.children = []
         self._tickets.end(ticket, REPLACED)
         self._tickets.add(successor)
+        successor.told = self._tickets.progress(successor).status
+        self._tickets.tell(successor.told, successor)
         listing = terms.listing
         self._state.received.append(
             ReceivedOrder(

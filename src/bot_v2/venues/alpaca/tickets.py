@@ -7,7 +7,7 @@ replaced is over, and the engine's order goes on under the id of what replaced i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -17,6 +17,7 @@ import attrs
 from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
 from bot_v2.features.brokerages.core.errors import OrderNotFoundError
 from bot_v2.features.brokerages.core.events import OrderEvent
+from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.market_data import Trade
 from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.orders import Order
@@ -133,6 +134,22 @@ class Progress:
     """The engine's order. None: it is not in the engine."""
 
 
+@attrs.frozen(kw_only=True)
+class News:
+    """What became of an order."""
+
+    event: str
+    """What happened, in Alpaca's word."""
+    ticket: Ticket
+    """The order."""
+    order: Order | None = None
+    """The engine's order at that moment. None: as it is."""
+    fill: Fill | None = None
+    """The execution. None: it was none."""
+    status: str = ""
+    """The status that the order had at that moment; empty: the one that it has."""
+
+
 class TicketBook:
     """Every order of the venue. Its methods want the venue's lock held.
 
@@ -153,7 +170,25 @@ class TicketBook:
         self._before: dict[str, Ticket | None] = {}
         self._last = state.clock() - timedelta(days=1)
         self._numbers = 0
+        self._listeners: list[Callable[[News], None]] = []
         state.listen(self)
+
+    def subscribe(self, listener: Callable[[News], None]) -> None:
+        """Tell someone of everything that becomes of orders; it is called with the lock held."""
+        self._listeners.append(listener)
+
+    def tell(
+        self,
+        event: str,
+        ticket: Ticket,
+        order: Order | None = None,
+        fill: Fill | None = None,
+        status: str = "",
+    ) -> None:
+        """Tell what became of an order."""
+        news = News(event=event, ticket=ticket, order=order, fill=fill, status=status)
+        for listener in self._listeners:
+            listener(news)
 
     # What there is
 
@@ -292,8 +327,9 @@ class TicketBook:
 
     def end(self, ticket: Ticket, state: str) -> None:
         """End an order that is not in the engine, or is not to go on in it."""
-        ticket.state = state
+        ticket.state = ticket.told = state
         self.stamp(ticket, state, self._state.clock())
+        self.tell("fill" if state == FILLED else state, ticket)
 
     def stamp(self, ticket: Ticket, status: str, moment: datetime) -> None:
         """Note when an order reached a status."""
@@ -303,24 +339,44 @@ class TicketBook:
         if status in ENDED:
             self._open.pop(ticket.order_id, None)
 
+    def show(self, ticket: Ticket, status: str) -> None:
+        """Let an order show a status, as a test wants it; empty: the one that it has."""
+        ticket.shown = status
+        ticket.told = self.progress(ticket).status
+        self.stamp(ticket, ticket.told, self._state.clock())
+        self.tell(ticket.told, ticket)
+
     def attribute(self, trade_id: str, ticket: Ticket) -> None:
         """Note which order an execution filled."""
         self._owners.setdefault(trade_id, ticket)
 
     def orders_changed(self, account: VenueAccount, events: list[OrderEvent]) -> None:  # noqa: ARG002 - there is one account
-        """Note what became of orders."""
+        """Note what became of orders, and tell it."""
         for event in events:
             ticket = self._by_leg.get(event.order.order_id)
-            if ticket is None:
-                continue
-            if event.fill is not None:
-                self.attribute(event.fill.trade_id, ticket)
-                if ticket.shown not in ENDED:
-                    ticket.shown = ""
-            moment = event.order.updated_at or self._state.clock()
-            self.stamp(ticket, WORDS[event.order.status], moment)
-            if event.order.status in ENDED_STATUSES and ticket.waits_until is not None:
-                ticket.waits_until = None
+            if ticket is not None:
+                self._change(ticket, event)
+
+    def _change(self, ticket: Ticket, event: OrderEvent) -> None:
+        order, fill = event.order, event.fill
+        if fill is not None:
+            self.attribute(fill.trade_id, ticket)
+            if ticket.shown not in ENDED:
+                ticket.shown = ""
+        moment = order.updated_at or self._state.clock()
+        self.stamp(ticket, ticket.shown or WORDS[order.status], moment)
+        if order.status in ENDED_STATUSES:
+            ticket.waits_until = None
+        status = self.progress(ticket, order).status
+        if not ticket.told and status not in (ACCEPTED, PENDING_NEW, HELD):
+            self.tell(PENDING_NEW, ticket, order, status=PENDING_NEW)
+            if status != NEW:
+                self.tell(NEW, ticket, order, status=NEW)
+        if fill is not None and fill.corrects is None:
+            self.tell("fill" if status == FILLED else "partial_fill", ticket, order, fill)
+        elif status not in (ticket.told, HELD, PARTIALLY_FILLED, FILLED):
+            self.tell(status, ticket, order)
+        ticket.told = status
 
     def traded(self, trades: list[Trade]) -> None:
         """Need not know."""

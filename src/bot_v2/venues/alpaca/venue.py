@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Unpack
 
+from starlette.routing import BaseRoute, WebSocketRoute
+
+from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
 from bot_v2.features.brokerages.core.fields import FrozenMapping
 from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.shared.types import Clock
@@ -21,6 +24,7 @@ from bot_v2.venues.alpaca.conditions import Conditions, VenueOptions
 from bot_v2.venues.alpaca.data_api import DataApi
 from bot_v2.venues.alpaca.data_records import DataWriter
 from bot_v2.venues.alpaca.data_routes import data_endpoints
+from bot_v2.venues.alpaca.data_stream import DataStream
 from bot_v2.venues.alpaca.daytrades import DayTrades
 from bot_v2.venues.alpaca.dialect import (
     DATA_FORBIDDEN,
@@ -37,12 +41,13 @@ from bot_v2.venues.alpaca.listings import OPTIONABLE, PAIRS, SHARES, Listing
 from bot_v2.venues.alpaca.money import MAINTENANCE, Purse
 from bot_v2.venues.alpaca.options import list_options
 from bot_v2.venues.alpaca.order_records import OrderWriter
+from bot_v2.venues.alpaca.order_stream import OrderStream
 from bot_v2.venues.alpaca.orders_api import OrdersApi
 from bot_v2.venues.alpaca.placing import Placing
 from bot_v2.venues.alpaca.positions_api import PositionsApi
 from bot_v2.venues.alpaca.replacing import Replacing
 from bot_v2.venues.alpaca.standing import Configurations, Standing
-from bot_v2.venues.alpaca.tickets import TicketBook
+from bot_v2.venues.alpaca.tickets import ENDED, TicketBook
 from bot_v2.venues.clock import VenueClock
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.ids import IdCounter, seeded_uuid
@@ -60,6 +65,28 @@ OPENING_VALUE: Final = Decimal(250_000)
 
 HALF: Final = Decimal("0.5")
 ALWAYS: Final = frozenset({MarketType.SPOT})
+
+
+SHOWABLE: Final = frozenset(
+    {
+        "accepted",
+        "accepted_for_bidding",
+        "calculated",
+        "canceled",
+        "done_for_day",
+        "expired",
+        "held",
+        "new",
+        "pending_cancel",
+        "pending_new",
+        "pending_replace",
+        "pending_review",
+        "rejected",
+        "stopped",
+        "suspended",
+    }
+)
+"""The statuses that an order can be made to show: all but those of fills and replacements."""
 
 
 class AlpacaVenue(Venue):
@@ -139,6 +166,27 @@ class AlpacaVenue(Venue):
             conditions.data_page_max,
             has_sip=conditions.has_sip,
         )
+        self._order_stream = OrderStream(
+            state,
+            plan,
+            self._trading,
+            self._tickets,
+            self._order_writer,
+            IdCounter(seed + 1),
+            self.call,
+            is_paper=conditions.is_paper,
+        )
+        native = DataWriter(state, self._catalogue, self._bars, lambda moment: moment + state.skew)
+        self._data_stream = DataStream(
+            state,
+            plan,
+            self._data,
+            self._catalogue,
+            self._writer,
+            native,
+            self.call,
+            has_sip=conditions.has_sip,
+        )
         self.reset_market()
 
     def _build(self, ids: IdCounter) -> None:
@@ -162,7 +210,7 @@ class AlpacaVenue(Venue):
         placing = Placing(state, account, tickets, checks, catalogue, hours, ids)
         replacing = Replacing(state, account, tickets, checks, ids)
         Following(state, account, tickets, hours)
-        self._tickets = tickets
+        self._tickets, self._order_writer = tickets, writer
         self._orders = OrdersApi(state, account, tickets, placing, replacing, writer, page_max)
         self._positions = PositionsApi(
             state,
@@ -208,7 +256,76 @@ class AlpacaVenue(Venue):
         ticket = self._tickets.live(order_id)
         return order_id if ticket is None or ticket.leg is None else ticket.leg
 
+    def set_status(self, order_id: str, status: str) -> None:
+        """Let an order show a status that only Alpaca could give it, such as done_for_day.
+
+        An ended status ends it. Empty: it shows again what it is.
+
+        Raises:
+            InvalidFieldError: there is no such status, or fills decide about it.
+            OrderNotFoundError: there is no such order.
+        """
+        if status and status not in SHOWABLE:
+            raise InvalidFieldError("status", status, ", ".join(sorted(SHOWABLE)))
+        ticket = self._tickets.live(order_id)
+        if ticket is None:
+            raise OrderNotFoundError(f"there is no order {order_id}", order_id=order_id)
+
+        def show() -> None:
+            if status in ENDED and ticket.leg is not None:
+                ticket.shown = status
+                self.state.accounts[ACCOUNT].engine.cancel(ticket.leg)
+            elif status in ENDED:
+                self._tickets.end(ticket, status)
+            else:
+                self._tickets.show(ticket, status)
+
+        self.state.step(show)
+
+    def halt(self, symbol: str) -> None:
+        """Suspend trading in an asset."""
+        super().halt(symbol)
+        self._tell_status(symbol, halted=True)
+
+    def resume(self, symbol: str) -> None:
+        """Let an asset trade again."""
+        super().resume(symbol)
+        self._tell_status(symbol, halted=False)
+
+    def _tell_status(self, symbol: str, *, halted: bool) -> None:
+        listing = self._catalogue.of(self._canonical(symbol))
+        self._data_stream.tell_status(listing, halted=halted)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on; orders expire, auctions are held, and what opens trades."""
+        before = self._hours.regular.is_open(self.state.clock())
+        super().advance(seconds)
+        if self._hours.regular.is_open(self.state.clock()) and not before:
+            # Whoever waited for the session meets the market as it stands.
+            self.state.show(
+                self.state.book(one.product.symbol)
+                for one in self._catalogue.listings
+                if one.is_active and not one.is_crypto
+            )
+        with self.state.lock:
+            self._data_stream.pass_time()
+
+    def on_faults_cleared(self) -> None:
+        """Tell what was held back."""
+        self._order_stream.release()
+        self._data_stream.release()
+
     # The wire
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the streams."""
+        data = self._data_stream
+        return [
+            WebSocketRoute("/stream", self._order_stream.serve),
+            WebSocketRoute("/v1beta1/{feed}", data.serve_options),
+            WebSocketRoute("/v1beta3/crypto/{location}", data.serve_crypto),
+            WebSocketRoute("/v2/{feed}", data.serve_stocks),
+        ]
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return what can be asked; the first that fits decides."""
