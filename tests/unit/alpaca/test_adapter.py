@@ -738,7 +738,7 @@ def test_connecting_binds_the_account() -> None:
         ("AKLIVE00000000000000", True, "ALPACA_PAPER_TRADING=false"),
         ("PKPAPER0000000000000", False, "ALPACA_PAPER_TRADING=true"),
         ("CK000000000000000000", True, "not both"),
-        ("PKPAPER0000000000000", True, "^request is not authorized \["),
+        ("PKPAPER0000000000000", True, r"^request is not authorized \["),
     ],
 )
 def test_a_key_of_the_other_environment_is_named(key: str, paper: bool, words: str) -> None:

@@ -344,7 +344,7 @@ class AlpacaVenue(Venue):
             ("GET", "/v2/account/activities", "list_fills", account.activities),
             ("GET", "/v2/account/activities/{activity_type}", "list_fills", account.activities),
             ("GET", "/v2/account/portfolio/history", "get_history", account.history),
-            ("POST", "/v2/orders", "place_order", orders.place),
+            ("POST", "/v2/orders", "place_order place_oco", orders.place),
             ("GET", "/v2/orders", "list_orders", orders.list_orders),
             ("DELETE", "/v2/orders", "cancel_all_orders", orders.cancel_all),
             (

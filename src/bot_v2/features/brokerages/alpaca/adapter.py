@@ -124,16 +124,20 @@ class AlpacaBrokerage(AlpacaStreams):
     def modify_order(self, order_id: str, modification: OrderModification) -> OrderResult:
         """Replace a live order by a new one, whose id the result tells.
 
-        Alpaca takes the request first and replaces then: until it has, the old order is
-        live and may be filled, and the new one is rejected if it was.
+        Alpaca takes the request first and replaces then: until it has, the old order is live and
+        may be filled, and the new one is rejected if it was. The new one is for the whole of the
+        quantity that it asks for, whatever the old one has filled, so that part is left out here;
+        what is filled between the read of it and the change is not known to either.
         """
         ref = modification.client_order_id or self._ids()
         call = self._call("modify_order", is_write=True, order_id=order_id, client_order_id=ref)
         account_id = self._session.account_id(call.operation)
         self.idempotency.check_id(ref)
         terms.refuse_unsupported_change(modification, call)
-        self._check_change(call, order_id, modification)
-        body = order_mapping.change_to_native(modification, ref)
+        order = self._order(read_for(call), order_id)
+        self._check_change(call, order, modification)
+        quantity = terms.quantity_to_ask(order, modification, call)
+        body = order_mapping.change_to_native(modification, quantity, ref)
 
         def read(reply: Reply) -> OrderResult:
             native = decode(reply.body, order_wire.Order)
@@ -147,7 +151,7 @@ class AlpacaBrokerage(AlpacaStreams):
         call = self._call("cancel_order", is_write=True, order_id=order_id, endpoint=CANCELS)
         path = f"{ORDERS}/{segment('order_id', order_id)}"
         try:
-            return self._session.ask(call, "DELETE", path, lambda _: True)
+            return self._session.ask(call, "DELETE", path, _require_nothing)
         except CancelRejectedError as refusal:
             return self._is_pending_cancel(call, order_id, refusal)
 
@@ -213,11 +217,10 @@ class AlpacaBrokerage(AlpacaStreams):
             natives.append(class_and_native(product)[1])
         return order_mapping.legs_to_native(request, tuple(natives), ref)
 
-    def _check_change(self, call: Call, order_id: str, change: OrderModification) -> None:
+    def _check_change(self, call: Call, order: Order, change: OrderModification) -> None:
         """Check new prices and a new quantity against the steps of what is traded."""
         if change.price is None and change.stop_price is None and change.quantity is None:
             return
-        order = self._order(read_for(call), order_id)
         if order.legs or order.side is None or order.type is OrderType.OTHER:
             return
         product = self._find(call, order.symbol)
@@ -282,6 +285,17 @@ _KINDS: Final = {
     (False, True): OrderType.STOP,
     (True, True): OrderType.STOP_LIMIT,
 }
+
+
+def _require_nothing(reply: Reply) -> bool:
+    """Return True: the cancel was taken, which is told by an answer without a word.
+
+    Raises:
+        MalformedError: it is some other page.
+    """
+    if reply.body.strip():
+        raise MalformedError("a cancel that is taken is answered by nothing")
+    return True
 
 
 def _result_of(order: Order, ref: str | None = None) -> OrderResult:

@@ -1,7 +1,7 @@
 """Bytes to typed wire records: numbers as printed, moments in UTC. Pure.
 
 Numbers and moments are read by the JSON decoder itself, which is what makes it quick. It takes
-"NaN" for a number: every model refuses what is not finite.
+"NaN" for a number: every model refuses what is not finite. It also takes "1_000".
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, TypeVar, cast
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -21,6 +21,10 @@ ZERO: Final = Decimal(0)
 
 class MalformedError(ValueError):
     """What the broker sent is not what it documents."""
+
+
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment with a zone, in a wire record; it is read to the nearest microsecond."""
 
 
 class Wire(msgspec.Struct, gc=False, kw_only=True):
@@ -39,35 +43,42 @@ def decode(body: bytes, kind: type[_T]) -> _T:
         MalformedError: it is no JSON, or not of that kind.
     """
     try:
-        decoded: _T = _decoder(cast("Hashable", kind)).decode(body)
+        return _decode(body, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
+
+
+def _decode(body: bytes, kind: type[_T]) -> _T:
+    try:
+        decoded: _T = _decoder(cast("Hashable", kind)).decode(body)
+    except msgspec.ValidationError:
+        # An empty text stands for no number and no moment, too: that is not what decoders expect.
+        return msgspec.convert(_without_empty(_UNTYPED.decode(body)), kind)
     return decoded
+
+
+_UNTYPED: Final = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _without_empty(told: Any) -> Any:
+    """Return what was told without the fields in which nothing is."""
+    if isinstance(told, dict):
+        return {name: _without_empty(value) for name, value in told.items() if value != ""}
+    return [_without_empty(value) for value in told] if isinstance(told, list) else told
 
 
 def in_utc(moment: datetime) -> datetime:
     """Return the same moment in UTC.
 
     Raises:
-        MalformedError: it has no zone.
+        MalformedError: it is before the first year, or after the last.
     """
     if moment.tzinfo is UTC:
         return moment
-    if moment.tzinfo is None:
-        raise MalformedError(f"{moment} is a moment without a zone")
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise MalformedError(f"{moment} is no moment in UTC") from error
-
-
-def in_utc_or_none(moment: datetime | None) -> datetime | None:
-    """Return the same moment in UTC, or None where none is told.
-
-    Raises:
-        MalformedError: it has no zone.
-    """
-    return None if moment is None else in_utc(moment)
 
 
 def positive_or_none(value: Decimal | None) -> Decimal | None:

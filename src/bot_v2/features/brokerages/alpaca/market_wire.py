@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
-from bot_v2.features.brokerages.alpaca.decoding import Wire
+from bot_v2.features.brokerages.alpaca.decoding import Moment, Wire
 
 
 class Quote(Wire):
     """The best prices. 0 stands for none."""
 
-    t: datetime
+    t: Moment
     bp: Decimal | None = None
     bs: Decimal | None = None
     ap: Decimal | None = None
@@ -23,7 +22,7 @@ class Quote(Wire):
 class Trade(Wire):
     """A trade of the market."""
 
-    t: datetime
+    t: Moment
     p: Decimal
     s: Decimal | None = None
     i: int | str | None = None
@@ -34,7 +33,7 @@ class Trade(Wire):
 class Bar(Wire):
     """A candle."""
 
-    t: datetime
+    t: Moment
     o: Decimal
     h: Decimal
     l: Decimal  # noqa: E741 - the broker's name
@@ -91,7 +90,7 @@ class Level(Wire):
 class Book(Wire):
     """A book of crypto."""
 
-    t: datetime
+    t: Moment
     b: list[Level] | None = None
     a: list[Level] | None = None
 

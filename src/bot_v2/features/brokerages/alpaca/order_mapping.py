@@ -398,10 +398,18 @@ def _stop_loss(trigger: Decimal, price: Decimal | None) -> dict[str, object]:
     return told
 
 
-def change_to_native(change: OrderModification, client_order_id: str) -> dict[str, object]:
-    """Return the body that replaces an order; what is not asked for stays as it is."""
+def change_to_native(
+    change: OrderModification, quantity: Decimal | None, client_order_id: str
+) -> dict[str, object]:
+    """Return the body that replaces an order; what is not asked for stays as it is.
+
+    Args:
+        change: what is asked for.
+        quantity: what the new order is to be for. None: as the old one.
+        client_order_id: the new order's.
+    """
     body: dict[str, object] = {"client_order_id": client_order_id}
-    _put(body, "qty", change.quantity)
+    _put(body, "qty", quantity)
     _put(body, "limit_price", change.price)
     _put(body, "stop_price", change.stop_price)
     trail = change.trail_amount if change.trail_amount is not None else change.trail_percent

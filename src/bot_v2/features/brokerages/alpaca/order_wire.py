@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 
-from bot_v2.features.brokerages.alpaca.decoding import Wire
+from bot_v2.features.brokerages.alpaca.decoding import Moment, Wire
 
 
 class Order(Wire, kw_only=True):
@@ -14,8 +13,8 @@ class Order(Wire, kw_only=True):
     # In the order in which the broker tells them: that is what the decoder looks for first.
     id: str
     client_order_id: str | None = None
-    updated_at: datetime | None = None
-    submitted_at: datetime | None = None
+    updated_at: Moment | None = None
+    submitted_at: Moment | None = None
     replaced_by: str | None = None
     replaces: str | None = None
     symbol: str | None = None
@@ -56,6 +55,6 @@ class Activity(Wire):
     side: str
     qty: Decimal
     price: Decimal
-    transaction_time: datetime
+    transaction_time: Moment
     activity_type: str = ""
     type: str = ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
-from bot_v2.features.brokerages.alpaca.decoding import Wire
+from bot_v2.features.brokerages.alpaca.decoding import Moment, Wire
 from bot_v2.features.brokerages.alpaca.order_wire import Order
 
 
@@ -46,7 +45,7 @@ class TradeUpdate(Wire):
     execution_id: str = ""
     price: Decimal | None = None
     qty: Decimal | None = None
-    timestamp: datetime | None = None
+    timestamp: Moment | None = None
 
 
 class MarketMessage(Wire):
@@ -57,7 +56,7 @@ class MarketMessage(Wire):
     msg: str = ""
     code: int = 0
     quotes: list[str] | None = None
-    t: datetime | None = None
+    t: Moment | None = None
     bp: Decimal | None = None
     bs: Decimal | None = None
     ap: Decimal | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 from bot_v2.features.brokerages.alpaca.mapping import ONE
@@ -15,7 +16,9 @@ from bot_v2.features.brokerages.core.errors import (
 )
 from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_request import OrderRequest
+from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES
 from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType, TimeInForce
+from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.features.brokerages.http.calls import Call
 
@@ -72,11 +75,14 @@ def _is_untaken_notional(asked: OrderRequest, kind: MarketType) -> bool:
     return not (is_taken and is_day)
 
 
+def _is_whole(quantity: Decimal) -> bool:
+    return EXACT.remainder(quantity, ONE) == 0
+
+
 def _is_lasting_fraction(asked: OrderRequest, kind: MarketType) -> bool:
     if kind is not MarketType.EQUITY or asked.quantity is None:
         return False
-    is_whole = EXACT.remainder(asked.quantity, ONE) == 0
-    return not is_whole and time_in_force_of(asked, kind) is not TimeInForce.DAY
+    return not _is_whole(asked.quantity) and time_in_force_of(asked, kind) is not TimeInForce.DAY
 
 
 def _is_untaken_night(asked: OrderRequest, kind: MarketType) -> bool:
@@ -97,7 +103,8 @@ def _is_untaken_exit(asked: OrderRequest, kind: MarketType) -> bool:
         return False
     is_entry = asked.type in (OrderType.MARKET, OrderType.LIMIT)
     is_long = time_in_force_of(asked, kind) in _DAY_OR_GTC
-    return not (kind is MarketType.EQUITY and is_entry and is_long and not asked.extended_hours)
+    is_simple = asked.extended_hours or asked.quantity is None or not _is_whole(asked.quantity)
+    return not (kind is MarketType.EQUITY and is_entry and is_long and not is_simple)
 
 
 REFUSALS: Final[Refusals] = {
@@ -118,11 +125,11 @@ REFUSALS: Final[Refusals] = {
     ),
     "take_profit": (
         lambda asked, kind: asked.take_profit is not None and _is_untaken_exit(asked, kind),
-        "None, or on a MARKET or LIMIT order DAY or GTC for stocks, in regular hours",
+        "None, or on a MARKET or LIMIT order DAY or GTC for whole shares, in regular hours",
     ),
     "stop_loss": (
         lambda asked, kind: asked.stop_loss is not None and _is_untaken_exit(asked, kind),
-        "None, or on a MARKET or LIMIT order DAY or GTC for stocks, in regular hours",
+        "None, or on a MARKET or LIMIT order DAY or GTC for whole shares, in regular hours",
     ),
     "post_only": (lambda asked, _: asked.post_only, "False"),
     "reduce_only": (lambda asked, _: asked.reduce_only, "False"),
@@ -195,6 +202,7 @@ def exits_of(
             profit.quantity is not None and profit.quantity == stop.quantity,
             "two orders of one quantity",
         ),
+        (profit.quantity is not None and _is_whole(profit.quantity), "orders for whole shares"),
         (profit.time_in_force is stop.time_in_force, "two orders of one time in force"),
         (stop.client_order_id is None, "a stop without a client_order_id: Alpaca makes its own"),
         (not _has_exits(profit) and not _has_exits(stop), "orders without exits of their own"),
@@ -237,3 +245,22 @@ def refuse_unsupported_change(change: OrderModification, call: Call) -> None:
         raise InvalidRequestError(
             "trail_amount and trail_percent: a stop trails by one of them", **call.context()
         )
+
+
+def quantity_to_ask(order: Order, change: OrderModification, call: Call) -> Decimal | None:
+    """Return what a replacement is to be for: the new whole without what was filled.
+
+    None: as the order itself, of which nothing was filled.
+
+    Raises:
+        InvalidRequestError: so much was filled already.
+    """
+    whole = change.quantity if change.quantity is not None else order.quantity
+    if whole is None or not order.filled_quantity or order.status in ENDED_STATUSES:
+        return change.quantity
+    if whole <= order.filled_quantity:
+        raise InvalidRequestError(
+            f"{order.filled_quantity} are filled already; accepted: a quantity above that",
+            **call.context(),
+        )
+    return EXACT.subtract(whole, order.filled_quantity)

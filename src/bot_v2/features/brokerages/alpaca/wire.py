@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 import msgspec
 
-from bot_v2.features.brokerages.alpaca.decoding import Wire
+from bot_v2.features.brokerages.alpaca.decoding import Moment, Wire
 
 
 class ApiError(Wire):
@@ -113,7 +113,7 @@ class Position(Wire):
 class MarketClock(Wire):
     """The hours of the stock market."""
 
-    timestamp: datetime
+    timestamp: Moment
     is_open: bool
-    next_open: datetime
-    next_close: datetime
+    next_open: Moment
+    next_close: Moment
