@@ -23,6 +23,7 @@ class EngineOptions(TypedDict, total=False):
     """The options of an engine; what they mean is said in `Conditions`."""
 
     fees: FeeModel
+    fees_in_kind: bool
     slippage: SlippageModel
     calendar: TradingCalendar
     extended_calendar: TradingCalendar | None
@@ -39,6 +40,8 @@ class Conditions:
 
     fees: FeeModel = attrs.field(factory=NoFees)
     """What trading costs."""
+    fees_in_kind: bool = False
+    """Who buys a coin pays the fee in that coin, out of what was bought; sales cost money."""
     slippage: SlippageModel = attrs.field(factory=NoSlippage)
     """How much worse than the market fill orders that take any price."""
     calendar: TradingCalendar = attrs.field(factory=AlwaysOpen)

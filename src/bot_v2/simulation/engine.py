@@ -80,7 +80,7 @@ class MatchingEngine(Reading):
                 raise InvalidFieldError("products", product.symbol, "each symbol once")
             always_open = product.market_type in conditions.always_open
             instruments[product.symbol] = Instrument(product, always_open=always_open)
-        accounting = Accounting(account, conditions.fees)
+        accounting = Accounting(account, conditions.fees, fees_in_kind=conditions.fees_in_kind)
         desk = Desk(accounting, instruments, conditions.ids, conditions.journal, clock())
         valuation = Valuation(accounting, instruments)
         funds = Funds(accounting, valuation)

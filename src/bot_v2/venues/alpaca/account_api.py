@@ -6,9 +6,13 @@ Sources: https://docs.alpaca.markets/reference/getaccount-1, .../getaccountactiv
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
+
+import attrs
 
 from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, round_to_places
 from bot_v2.features.brokerages.core.fills import Fill
@@ -22,12 +26,14 @@ from bot_v2.venues.alpaca.money import Purse
 from bot_v2.venues.alpaca.standing import Configurations, Standing
 from bot_v2.venues.alpaca.texts import moment_from_text, moment_text, plain, ratio
 from bot_v2.venues.alpaca.tickets import TicketBook
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import ApiRequest, Record
 from bot_v2.venues.state import VenueState
 
 ZERO: Final = Decimal(0)
 PAGE: Final = 100
 FILL: Final = "FILL"
+CRYPTO_FEE: Final = "CFEE"
 
 PERIODS: Final = {"D": 1, "W": 7, "M": 30, "A": 365}
 TIMEFRAMES: Final = {
@@ -38,6 +44,13 @@ TIMEFRAMES: Final = {
     "1D": timedelta(days=1),
 }
 POINTS_MAX: Final = 2_000
+
+
+@attrs.frozen
+class _Happening:
+    name: str
+    moment: datetime
+    write: Callable[[], Record]
 
 
 class AccountApi:
@@ -160,22 +173,44 @@ class AccountApi:
             raise unprocessable("date cannot be used with after or until")
         on = None if day is None else _date(day)
         found = [
-            (self._activity_id(fill), fill)
-            for fill in self._account.fills()
-            if (types is None or FILL in types)
-            and (after is None or fill.timestamp > after)
-            and (until is None or fill.timestamp < until)
-            and (on is None or eastern_day(fill.timestamp) == on)
+            one
+            for one in self._happenings(types)
+            if (after is None or one.moment > after)
+            and (until is None or one.moment < until)
+            and (on is None or eastern_day(one.moment) == on)
         ]
-        found.sort(key=lambda one: one[0], reverse=direction == "desc")
+        found.sort(key=lambda one: one.name, reverse=direction == "desc")
         page = _after_token(found, request.value("page_token"))[: _page_size(request)]
-        return [self._activity(name, fill) for name, fill in page]
+        return [one.write() for one in page]
 
-    def _activity_id(self, fill: Fill) -> str:
-        local = fill.timestamp.astimezone(EASTERN)
-        return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03}::{fill.trade_id}"
+    def _happenings(self, types: set[str] | None) -> Iterator[_Happening]:
+        today = eastern_day(self._state.clock())
+        for fill in self._account.fills():
+            name = _activity_name(fill.timestamp, fill.trade_id)
+            if types is None or FILL in types:
+                yield _Happening(name, fill.timestamp, partial(self._fill, name, fill))
+            # Fees of coins are told when the day is over.
+            is_told = bool(fill.fee) and eastern_day(fill.timestamp) < today
+            if is_told and (types is None or CRYPTO_FEE in types):
+                name = _activity_name(fill.timestamp, seeded_uuid(0, fill.trade_id))
+                yield _Happening(name, fill.timestamp, partial(self._fee, name, fill))
 
-    def _activity(self, name: str, fill: Fill) -> Record:
+    def _fee(self, name: str, fill: Fill) -> Record:
+        listing, fee = self._catalogue.of(fill.symbol), fill.fee or ZERO
+        in_kind = fill.fee_currency == listing.base
+        return {
+            "id": name,
+            "activity_type": CRYPTO_FEE,
+            "date": eastern_day(fill.timestamp).isoformat(),
+            "net_amount": "0" if in_kind else plain(fee.copy_negate()),
+            "description": f"Coin Pair Transaction Fee ({'Non USD' if in_kind else 'USD'})",
+            "symbol": listing.position_symbol,
+            "qty": plain(fee.copy_negate()) if in_kind else "0",
+            "price": plain(fill.price),
+            "status": "executed",
+        }
+
+    def _fill(self, name: str, fill: Fill) -> Record:
         listing = self._catalogue.of(fill.symbol)
         ticket = self._tickets.owner_of(fill.trade_id)
         cumulated, whole = self._filled_until(fill)
@@ -272,11 +307,17 @@ def _page_size(request: ApiRequest) -> int:
     return min(int(text), PAGE)
 
 
-def _after_token(found: list[tuple[str, Fill]], token: str | None) -> list[tuple[str, Fill]]:
+def _activity_name(moment: datetime, unique: str) -> str:
+    """Return the id of an activity: by their ids they are in the order of time."""
+    local = moment.astimezone(EASTERN)
+    return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03}::{unique}"
+
+
+def _after_token(found: list[_Happening], token: str | None) -> list[_Happening]:
     """Return what comes after the last one of the page before."""
     if token is None:
         return found
-    place = next((at for at, one in enumerate(found) if one[0] == token), None)
+    place = next((at for at, one in enumerate(found) if one.name == token), None)
     if place is None:
         raise unprocessable("invalid page_token")
     return found[place + 1 :]

@@ -67,7 +67,7 @@ class AssetsApi:
         if kind not in {one.value for one in AssetClass}:
             raise unprocessable(f"invalid asset_class: {kind}")
         return [
-            self._asset(one)
+            self.write(one)
             for one in self._catalogue.listings
             if one.asset_class.value == kind
             and not one.is_option
@@ -81,9 +81,10 @@ class AssetsApi:
         listing = self._catalogue.find(name)
         if listing is None or listing.is_option:
             raise refused(404, NOT_FOUND, f"asset not found for {name}")
-        return self._asset(listing)
+        return self.write(listing)
 
-    def _asset(self, listing: Listing) -> Record:
+    def write(self, listing: Listing) -> Record:
+        """Write an asset."""
         said: Record = {
             "id": self._catalogue.asset_id(listing),
             "class": listing.asset_class.value,

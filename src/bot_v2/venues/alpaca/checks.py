@@ -21,7 +21,8 @@ from bot_v2.venues.alpaca.money import CURRENCY, Purse
 from bot_v2.venues.alpaca.standing import Configurations, Standing
 from bot_v2.venues.alpaca.terms import Exit, Terms
 from bot_v2.venues.alpaca.texts import plain
-from bot_v2.venues.alpaca.tickets import Ticket, TicketBook
+from bot_v2.venues.alpaca.ticket import Ticket
+from bot_v2.venues.alpaca.tickets import TicketBook
 from bot_v2.venues.state import VenueState
 
 ZERO: Final = Decimal(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from bot_v2.venues.alpaca.data_api import DataApi
 from bot_v2.venues.alpaca.data_records import DataWriter
@@ -13,12 +14,22 @@ from bot_v2.venues.requests import ApiRequest, Endpoint
 _Answer = Callable[[ApiRequest], object]
 _Row = tuple[str, str, _Answer]
 
+CRYPTO: Final = "/v1beta3/crypto"
+
 
 def data_endpoints(api: DataApi, writer: DataWriter, dialect: AlpacaDialect) -> list[Endpoint]:
     """Return what can be asked; the first that fits decides."""
     rows = (*_stocks(api, writer), *_crypto(api, writer), *_options(api, writer))
     return [
-        Endpoint("GET", path, tuple(names.split()), dialect.serving(answer), dialect)
+        Endpoint(
+            "GET",
+            path,
+            tuple(names.split()),
+            dialect.serving(answer),
+            dialect,
+            # Prices of coins are for everybody.
+            is_public=path.startswith(CRYPTO),
+        )
         for path, names, answer in rows
     ]
 
@@ -47,7 +58,7 @@ def _stocks(api: DataApi, writer: DataWriter) -> Iterator[_Row]:
 
 
 def _crypto(api: DataApi, writer: DataWriter) -> Iterator[_Row]:
-    kind, base = AssetClass.CRYPTO, "/v1beta3/crypto/{loc}"
+    kind, base = AssetClass.CRYPTO, f"{CRYPTO}/{{loc}}"
     yield f"{base}/latest/bars", "list_candles", api.latest(kind, "bars", writer.latest_bar)
     yield (
         f"{base}/latest/quotes",

@@ -20,7 +20,7 @@ from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.alpaca.hours import MarketHours
 from bot_v2.venues.alpaca.placing import request_of
 from bot_v2.venues.alpaca.terms import AUCTIONS, LegTerms, Terms
-from bot_v2.venues.alpaca.tickets import (
+from bot_v2.venues.alpaca.ticket import (
     ACCEPTED,
     CANCELED,
     ENDED,
@@ -33,8 +33,8 @@ from bot_v2.venues.alpaca.tickets import (
     REJECTED,
     REPLACED,
     Ticket,
-    TicketBook,
 )
+from bot_v2.venues.alpaca.tickets import TicketBook
 from bot_v2.venues.state import VenueState
 
 ZERO: Final = Decimal(0)

@@ -17,7 +17,8 @@ from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.alpaca.catalogue import Catalogue
 from bot_v2.venues.alpaca.listings import Listing
-from bot_v2.venues.alpaca.tickets import Ticket, TicketBook
+from bot_v2.venues.alpaca.ticket import Ticket
+from bot_v2.venues.alpaca.tickets import TicketBook
 
 ZERO: Final = Decimal(0)
 HALF: Final = Decimal("0.5")

@@ -12,7 +12,8 @@ from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.venues.alpaca.catalogue import Catalogue
 from bot_v2.venues.alpaca.texts import moment_or_none, moment_text, plain, plain_or_none
-from bot_v2.venues.alpaca.tickets import ACCEPTED, HELD, PENDING_NEW, Ticket, TicketBook
+from bot_v2.venues.alpaca.ticket import ACCEPTED, HELD, PENDING_NEW, Ticket
+from bot_v2.venues.alpaca.tickets import TicketBook
 from bot_v2.venues.requests import Record
 from bot_v2.venues.state import VenueState
 

@@ -21,7 +21,8 @@ from bot_v2.venues.alpaca.dialect import AlpacaDialect
 from bot_v2.venues.alpaca.order_records import OrderWriter
 from bot_v2.venues.alpaca.sockets import Connection
 from bot_v2.venues.alpaca.texts import moment_text, plain
-from bot_v2.venues.alpaca.tickets import News, TicketBook
+from bot_v2.venues.alpaca.ticket import News
+from bot_v2.venues.alpaca.tickets import TicketBook
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.requests import Record
 from bot_v2.venues.state import VenueState
@@ -165,6 +166,8 @@ class OrderStream:
         before = self._positions.get(fill.symbol, ZERO)
         buys = fill.side is OrderSide.BUY
         change = fill.quantity if buys else fill.quantity.copy_negate()
+        if fill.fee and fill.symbol.startswith(f"{fill.fee_currency}-"):
+            change = EXACT.subtract(change, fill.fee)
         self._positions[fill.symbol] = EXACT.add(before, change)
         return self._positions[fill.symbol]
 

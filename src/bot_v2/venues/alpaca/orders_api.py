@@ -20,13 +20,8 @@ from bot_v2.venues.alpaca.order_records import OrderWriter
 from bot_v2.venues.alpaca.placing import Placing
 from bot_v2.venues.alpaca.replacing import Replacing
 from bot_v2.venues.alpaca.texts import moment_from_text
-from bot_v2.venues.alpaca.tickets import (
-    CANCELED,
-    ENDED,
-    PENDING_CANCEL,
-    Ticket,
-    TicketBook,
-)
+from bot_v2.venues.alpaca.ticket import CANCELED, ENDED, PENDING_CANCEL, Ticket
+from bot_v2.venues.alpaca.tickets import TicketBook
 from bot_v2.venues.requests import ApiAnswer, ApiRequest, Record
 from bot_v2.venues.state import VenueState
 

@@ -28,7 +28,8 @@ from bot_v2.venues.alpaca.dialect import bad_parameter, unprocessable
 from bot_v2.venues.alpaca.hours import MarketHours
 from bot_v2.venues.alpaca.listings import Listing
 from bot_v2.venues.alpaca.terms import AUCTIONS, Exit, Terms, read_terms
-from bot_v2.venues.alpaca.tickets import ACCEPTED, HELD, NEW, Ticket, TicketBook
+from bot_v2.venues.alpaca.ticket import ACCEPTED, HELD, NEW, Ticket
+from bot_v2.venues.alpaca.tickets import TicketBook
 from bot_v2.venues.state import VenueState
 
 LASTS: Final = timedelta(days=90)
@@ -86,13 +87,16 @@ class Placing:
         else:
             ticket = self._place_one(terms, given)
         first = terms.legs[0].listing if terms.legs else terms.listing
-        self._state.received.append(
-            ReceivedOrder(
-                order_id=ticket.order_id,
-                client_order_id=given,
-                symbol="" if first is None else first.product.symbol,
-            )
-        )
+        symbol = "" if first is None else first.product.symbol
+        # One request places both of a pair; the second has no name from outside.
+        pair = ticket.children if terms.order_class == "oco" else []
+        self._state.received += [
+            ReceivedOrder(order_id=ticket.order_id, client_order_id=given, symbol=symbol),
+            *(
+                ReceivedOrder(order_id=one.order_id, client_order_id=None, symbol=symbol)
+                for one in pair
+            ),
+        ]
         return ticket
 
     def _place_one(self, terms: Terms, given: str | None) -> Ticket:

@@ -21,7 +21,8 @@ from bot_v2.venues.alpaca.order_records import OrderWriter
 from bot_v2.venues.alpaca.orders_api import OrdersApi
 from bot_v2.venues.alpaca.placing import Placing
 from bot_v2.venues.alpaca.texts import plain, ratio
-from bot_v2.venues.alpaca.tickets import Ticket, TicketBook
+from bot_v2.venues.alpaca.ticket import Ticket
+from bot_v2.venues.alpaca.tickets import TicketBook
 from bot_v2.venues.requests import ApiAnswer, ApiRequest, Record, RefusedError
 from bot_v2.venues.state import VenueState
 

@@ -14,7 +14,11 @@ from typing import Any, Final
 import attrs
 
 from bot_v2.features.brokerages.core.decimals import EXACT
-from bot_v2.features.brokerages.core.errors import ModifyRejectedError
+from bot_v2.features.brokerages.core.errors import (
+    InvalidFieldError,
+    ModifyRejectedError,
+    OrderNotFoundError,
+)
 from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_terms import TimeInForce
 from bot_v2.features.brokerages.core.orders import Order
@@ -26,15 +30,8 @@ from bot_v2.venues.alpaca.checks import Checks
 from bot_v2.venues.alpaca.dialect import bad_parameter, unprocessable
 from bot_v2.venues.alpaca.placing import LASTS
 from bot_v2.venues.alpaca.terms import Terms, check_kind
-from bot_v2.venues.alpaca.tickets import (
-    ENDED,
-    HELD,
-    NEW,
-    PARTIALLY_FILLED,
-    REPLACED,
-    Ticket,
-    TicketBook,
-)
+from bot_v2.venues.alpaca.ticket import ENDED, HELD, NEW, PARTIALLY_FILLED, REPLACED, Ticket
+from bot_v2.venues.alpaca.tickets import TicketBook
 from bot_v2.venues.state import VenueState
 
 ZERO: Final = Decimal(0)
@@ -116,6 +113,29 @@ class Replacing:
             self._account.engine.modify(order.order_id, OrderModification(**changes))
         except ModifyRejectedError as error:
             raise unprocessable(error.message or "unable to replace order") from error
+
+    def fill_replaced(self, ticket: Ticket, quantity: Decimal, price: Decimal) -> None:
+        """Book a fill of an order that was replaced: the old order is filled, not the new one.
+
+        Raises:
+            OrderNotFoundError: what goes on in its place is over, too.
+        """
+        successor = self._tickets.by_leg(ticket.leg or "")
+        if successor is None or ticket.frozen is None:
+            raise OrderNotFoundError(f"{ticket.order_id} does not go on", order_id=ticket.order_id)
+        left = ticket.frozen.remaining_quantity
+        if left is None or not 0 < quantity <= left:
+            raise InvalidFieldError("quantity", quantity, f"above zero and at most {left}")
+        engine, leg = self._account.engine, ticket.leg or ""
+        before = engine.get_order(leg)
+        # The engine has one order for both: it is for that much more, and has filled it already.
+        whole = EXACT.add(before.quantity or ZERO, quantity)
+        engine.modify(leg, OrderModification(quantity=whole))
+        self._tickets.expect_fill_of(ticket)
+        fill = engine.fill(leg, quantity, price)
+        value = EXACT.multiply(fill.quantity, fill.price)
+        successor.filled_before = EXACT.add(successor.filled_before, fill.quantity)
+        successor.value_before = EXACT.add(successor.value_before, value)
 
     def _succeed(
         self, ticket: Ticket, terms: Terms, given: str | None, order: Order | None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Unpack
+from typing import Any, Final, Unpack
 
 from starlette.routing import BaseRoute, WebSocketRoute
 
@@ -15,6 +15,7 @@ from bot_v2.shared.types import Clock
 from bot_v2.simulation.account import AccountKind, AccountSettings
 from bot_v2.simulation.clock import utc_now
 from bot_v2.simulation.engine import MatchingEngine
+from bot_v2.venues.admin import Act
 from bot_v2.venues.alpaca.account_api import AccountApi
 from bot_v2.venues.alpaca.assets_api import AssetsApi
 from bot_v2.venues.alpaca.bars import BarMaker
@@ -47,12 +48,15 @@ from bot_v2.venues.alpaca.placing import Placing
 from bot_v2.venues.alpaca.positions_api import PositionsApi
 from bot_v2.venues.alpaca.replacing import Replacing
 from bot_v2.venues.alpaca.standing import Configurations, Standing
-from bot_v2.venues.alpaca.tickets import ENDED, TicketBook
+from bot_v2.venues.alpaca.ticket import ENDED
+from bot_v2.venues.alpaca.tickets import TicketBook
+from bot_v2.venues.alpaca.trading_routes import endpoints_of_nothing, trading_endpoints
+from bot_v2.venues.alpaca.watchlists_api import WatchlistsApi
 from bot_v2.venues.clock import VenueClock
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.ids import IdCounter, seeded_uuid
 from bot_v2.venues.market import opening_book
-from bot_v2.venues.requests import ApiRequest, Endpoint
+from bot_v2.venues.requests import Endpoint, Record
 from bot_v2.venues.state import VenueState
 from bot_v2.venues.venue import Venue
 
@@ -127,6 +131,7 @@ class AlpacaVenue(Venue):
             products=[one.product for one in self._catalogue.listings],
             clock=venue_clock,
             fees=AlpacaFees(),
+            fees_in_kind=True,
             calendar=self._hours.regular,
             extended_calendar=self._hours.extended,
             always_open=ALWAYS,
@@ -208,7 +213,7 @@ class AlpacaVenue(Venue):
         )
         writer = OrderWriter(state, tickets, catalogue)
         placing = Placing(state, account, tickets, checks, catalogue, hours, ids)
-        replacing = Replacing(state, account, tickets, checks, ids)
+        self._replacing = replacing = Replacing(state, account, tickets, checks, ids)
         Following(state, account, tickets, hours)
         self._tickets, self._order_writer = tickets, writer
         self._orders = OrdersApi(state, account, tickets, placing, replacing, writer, page_max)
@@ -235,6 +240,9 @@ class AlpacaVenue(Venue):
             self.account_id,
         )
         self._assets = AssetsApi(state, catalogue, hours, self._bars, page_max)
+        self._watchlists = WatchlistsApi(
+            state, catalogue, self._assets.write, self.account_id, IdCounter(self._seed + 2)
+        )
 
     def reset_market(self) -> None:
         """Put everything where it started; what was delisted has no market."""
@@ -250,6 +258,16 @@ class AlpacaVenue(Venue):
     def native_symbols(self) -> Mapping[str, str]:
         """Return the canonical symbol of each of Alpaca's."""
         return self._catalogue.canonical_symbols()
+
+    def acts(self) -> Sequence[Act]:
+        """Return the controls that this venue has beside those of all venues."""
+
+        def show(_: Venue, body: Mapping[str, Any], __: Mapping[str, str]) -> Record:
+            order_id, status = str(body.get("order_id")), str(body.get("status") or "")
+            self.set_status(order_id, status)
+            return {"order_id": order_id, "status": status}
+
+        return (("POST", "/status", show),)
 
     def engine_order(self, order_id: str, price: Decimal) -> str:  # noqa: ARG002 - an order is one
         """Return the engine's id of an order; its own where it is not in the engine."""
@@ -281,6 +299,14 @@ class AlpacaVenue(Venue):
                 self._tickets.show(ticket, status)
 
         self.state.step(show)
+
+    def late_fill(self, order_id: str, quantity: Decimal, price: Decimal) -> None:
+        """Report a fill of an order that has ended, or was replaced: it happened before its end."""
+        ticket = self._tickets.live(order_id)
+        if ticket is None or ticket.replaced_by is None:
+            super().late_fill(order_id, quantity, price)
+            return
+        self.state.step(lambda: self._replacing.fill_replaced(ticket, quantity, price))
 
     def halt(self, symbol: str) -> None:
         """Suspend trading in an asset."""
@@ -321,7 +347,10 @@ class AlpacaVenue(Venue):
         """Return the streams."""
         data = self._data_stream
         return [
+            # Older clients end the address with a slash, and know coins by the API before.
             WebSocketRoute("/stream", self._order_stream.serve),
+            WebSocketRoute("/stream/", self._order_stream.serve),
+            WebSocketRoute("/v1beta2/crypto", data.serve_crypto),
             WebSocketRoute("/v1beta1/{feed}", data.serve_options),
             WebSocketRoute("/v1beta3/crypto/{location}", data.serve_crypto),
             WebSocketRoute("/v2/{feed}", data.serve_stocks),
@@ -329,63 +358,13 @@ class AlpacaVenue(Venue):
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return what can be asked; the first that fits decides."""
-        orders, positions, account = self._orders, self._positions, self._account
-        assets = self._assets
-        table: tuple[tuple[str, str, str, Callable[[ApiRequest], object]], ...] = (
-            (
-                "GET",
-                "/v2/account",
-                "connect get_account list_balances get_balance get_margin "
-                "check_health get_account_id",
-                account.get,
-            ),
-            ("GET", "/v2/account/configurations", "get_configurations", account.configurations),
-            ("PATCH", "/v2/account/configurations", "set_configurations", account.configure),
-            ("GET", "/v2/account/activities", "list_fills", account.activities),
-            ("GET", "/v2/account/activities/{activity_type}", "list_fills", account.activities),
-            ("GET", "/v2/account/portfolio/history", "get_history", account.history),
-            ("POST", "/v2/orders", "place_order place_oco", orders.place),
-            ("GET", "/v2/orders", "list_orders", orders.list_orders),
-            ("DELETE", "/v2/orders", "cancel_all_orders", orders.cancel_all),
-            (
-                "GET",
-                "/v2/orders:by_client_order_id",
-                "get_order_by_client_id",
-                orders.get_by_client_id,
-            ),
-            ("GET", "/v2/orders/{order_id}", "get_order", orders.get),
-            ("PATCH", "/v2/orders/{order_id}", "modify_order", orders.replace),
-            ("DELETE", "/v2/orders/{order_id}", "cancel_order", orders.cancel),
-            ("GET", "/v2/positions", "list_positions get_position", positions.list_positions),
-            ("DELETE", "/v2/positions", "close_all_positions", positions.close_all),
-            ("GET", "/v2/positions/{symbol:path}", "get_position", positions.get),
-            ("DELETE", "/v2/positions/{symbol:path}", "close_position", positions.close),
-            (
-                "GET",
-                "/v2/assets",
-                "get_products get_product list_symbol_matches",
-                assets.list_assets,
-            ),
-            ("GET", "/v2/assets/{symbol:path}", "get_products get_product", assets.asset),
-            (
-                "GET",
-                "/v2/options/contracts",
-                "list_option_contracts get_products get_product",
-                assets.list_contracts,
-            ),
-            (
-                "GET",
-                "/v2/options/contracts/{symbol}",
-                "list_option_contracts get_product",
-                assets.contract,
-            ),
-            ("GET", "/v2/clock", "get_market_status", assets.clock),
-            ("GET", "/v2/calendar", "get_market_status", assets.calendar),
+        trading = trading_endpoints(
+            self._orders,
+            self._positions,
+            self._account,
+            self._assets,
+            self._watchlists,
+            self._trading,
         )
-        trading = tuple(
-            Endpoint(
-                method, path, tuple(names.split()), self._trading.serving(answer), self._trading
-            )
-            for method, path, names, answer in table
-        )
-        return (*trading, *data_endpoints(self._market_data, self._writer, self._data))
+        data = data_endpoints(self._market_data, self._writer, self._data)
+        return (*trading, *data, *endpoints_of_nothing(self._trading))
