@@ -36,6 +36,10 @@ from bot_v2.features.brokerages.core.products import MarketType, Product
 from bot_v2.features.brokerages.http.calls import Call, Reply
 
 
+NO_CONTENT: Final = 204
+"""The status of a cancel that was taken."""
+
+
 class AlpacaBrokerage(AlpacaStreams):
     """An account at Alpaca; see the README beside this file."""
 
@@ -288,13 +292,13 @@ _KINDS: Final = {
 
 
 def _require_nothing(reply: Reply) -> bool:
-    """Return True: the cancel was taken, which is told by an answer without a word.
+    """Return True: the cancel was taken, which is told by one status alone.
 
     Raises:
         MalformedError: it is some other page.
     """
-    if reply.body.strip():
-        raise MalformedError("a cancel that is taken is answered by nothing")
+    if reply.status != NO_CONTENT:
+        raise MalformedError(f"a cancel that is taken is answered by a {NO_CONTENT}")
     return True
 
 
