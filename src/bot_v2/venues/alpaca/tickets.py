@@ -1,4 +1,4 @@
-"""The book of orders as Alpaca knows them: what there is, how far it has come, what becomes of it."""
+"""The book of orders as Alpaca knows them: what there is, and what becomes of it."""
 
 from __future__ import annotations
 

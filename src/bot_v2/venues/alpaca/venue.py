@@ -9,12 +9,8 @@ from typing import Any, Final, Unpack
 from starlette.routing import BaseRoute, WebSocketRoute
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
-from bot_v2.features.brokerages.core.fields import FrozenMapping
-from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.shared.types import Clock
-from bot_v2.simulation.account import AccountKind, AccountSettings
 from bot_v2.simulation.clock import utc_now
-from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.venues.admin import Act
 from bot_v2.venues.alpaca.account_api import AccountApi
 from bot_v2.venues.alpaca.assets_api import AssetsApi
@@ -35,11 +31,11 @@ from bot_v2.venues.alpaca.dialect import (
     CallCounter,
     make_key,
 )
-from bot_v2.venues.alpaca.fees import AlpacaFees
+from bot_v2.venues.alpaca.engines import ACCOUNT, BALANCES, OPENING_VALUE, open_engine
 from bot_v2.venues.alpaca.following import Following
 from bot_v2.venues.alpaca.hours import MarketHours, eastern_day
 from bot_v2.venues.alpaca.listings import OPTIONABLE, PAIRS, SHARES, Listing
-from bot_v2.venues.alpaca.money import MAINTENANCE, Purse
+from bot_v2.venues.alpaca.money import Purse
 from bot_v2.venues.alpaca.options import list_options
 from bot_v2.venues.alpaca.order_records import OrderWriter
 from bot_v2.venues.alpaca.order_stream import OrderStream
@@ -59,17 +55,6 @@ from bot_v2.venues.market import opening_book
 from bot_v2.venues.requests import Endpoint, Record
 from bot_v2.venues.state import VenueState
 from bot_v2.venues.venue import Venue
-
-ACCOUNT: Final = "alpaca"
-BALANCES: Final[Mapping[str, Decimal]] = {"USD": Decimal(100_000)}
-"""What a new paper account starts with."""
-
-OPENING_VALUE: Final = Decimal(250_000)
-"""What the best bid and the best ask of each asset are worth at the start."""
-
-HALF: Final = Decimal("0.5")
-ALWAYS: Final = frozenset({MarketType.SPOT})
-
 
 SHOWABLE: Final = frozenset(
     {
@@ -119,24 +104,8 @@ class AlpacaVenue(Venue):
         shares = [one for one in listed if one.symbol in OPTIONABLE]
         self._catalogue = Catalogue((*listed, *list_options(shares, opened_on)), seed)
         self._hours = MarketHours(always_open=conditions.always_open)
-        engine = MatchingEngine(
-            account=AccountSettings(
-                account_id=ACCOUNT,
-                kind=AccountKind.MARGIN,
-                currency="USD",
-                initial_balances=FrozenMapping(balances),
-                initial_margin_rate=HALF,
-                maintenance_margin_rate=MAINTENANCE,
-            ),
-            products=[one.product for one in self._catalogue.listings],
-            clock=venue_clock,
-            fees=AlpacaFees(),
-            fees_in_kind=True,
-            calendar=self._hours.regular,
-            extended_calendar=self._hours.extended,
-            always_open=ALWAYS,
-            latency_s=conditions.latency_s,
-            ids=ids,
+        engine = open_engine(
+            self._catalogue, self._hours, balances, venue_clock, ids, conditions.latency_s
         )
         prices = {one.product.symbol: one.price for one in self._catalogue.listings}
         state = VenueState({ACCOUNT: engine}, prices, venue_clock, plan, seed)
@@ -171,27 +140,7 @@ class AlpacaVenue(Venue):
             conditions.data_page_max,
             has_sip=conditions.has_sip,
         )
-        self._order_stream = OrderStream(
-            state,
-            plan,
-            self._trading,
-            self._tickets,
-            self._order_writer,
-            IdCounter(seed + 1),
-            self.call,
-            is_paper=conditions.is_paper,
-        )
-        native = DataWriter(state, self._catalogue, self._bars, lambda moment: moment + state.skew)
-        self._data_stream = DataStream(
-            state,
-            plan,
-            self._data,
-            self._catalogue,
-            self._writer,
-            native,
-            self.call,
-            has_sip=conditions.has_sip,
-        )
+        self._build_streams(plan)
         self.reset_market()
 
     def _build(self, ids: IdCounter) -> None:
@@ -242,6 +191,31 @@ class AlpacaVenue(Venue):
         self._assets = AssetsApi(state, catalogue, hours, self._bars, page_max)
         self._watchlists = WatchlistsApi(
             state, catalogue, self._assets.write, self.account_id, IdCounter(self._seed + 2)
+        )
+
+    def _build_streams(self, plan: FaultPlan) -> None:
+        self._order_stream = OrderStream(
+            self.state,
+            plan,
+            self._trading,
+            self._tickets,
+            self._order_writer,
+            IdCounter(self._seed + 1),
+            self.call,
+            is_paper=self.conditions.is_paper,
+        )
+        native = DataWriter(
+            self.state, self._catalogue, self._bars, lambda moment: moment + self.state.skew
+        )
+        self._data_stream = DataStream(
+            self.state,
+            plan,
+            self._data,
+            self._catalogue,
+            self._writer,
+            native,
+            self.call,
+            has_sip=self.conditions.has_sip,
         )
 
     def reset_market(self) -> None:
