@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import ClassVar
 
@@ -76,6 +77,9 @@ class _OnVenue(BrokerageContract):
             quantity=self.quantity,
             secrets=(venue.api_key.secret,),
             health_timeout_s=2 * TIMEOUT_S + 0.5,
+            # There are none of a weekend, which can be a long one.
+            candle_interval=timedelta(hours=1),
+            candle_span=timedelta(days=5),
         )
 
 

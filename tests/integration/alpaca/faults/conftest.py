@@ -35,6 +35,9 @@ BOUNDS = HttpSettings(
     retry_wait_max_s=0.02,
 )
 
+PATIENT = attrs.evolve(BOUNDS, total_timeout_s=10.0, read_timeout_s=10.0, read_budget_s=20.0)
+"""The same, for what the simulator has much to work out of."""
+
 SYMBOL = "AAPL"
 REF = "catalogue-1"
 

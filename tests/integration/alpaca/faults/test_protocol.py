@@ -26,6 +26,7 @@ from bot_v2.features.brokerages.core.interfaces import (
 from bot_v2.simulation.faults import Fault
 from bot_v2.testing.streams import listening
 from tests.integration.alpaca.faults.conftest import (
+    PATIENT,
     REF,
     RESTING,
     SYMBOL,
@@ -297,7 +298,7 @@ def test_p16_units_go_there_and_back(bench: Bench, broker: AlpacaBrokerage) -> N
     )
     order = broker.get_order(place(broker, coins))
     assert (order.symbol, order.quantity) == ("BTC-USD", D("0.0123"))
-    contract = broker.list_option_contracts(SYMBOL)[0].product
+    contract = bench.open(bounds=PATIENT).list_option_contracts(SYMBOL)[0].product
     assert contract.multiplier == 100
 
 

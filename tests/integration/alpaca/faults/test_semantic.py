@@ -39,6 +39,7 @@ from bot_v2.features.brokerages.core.order_terms import Leg
 from bot_v2.simulation.faults import Fault
 from bot_v2.venues.alpaca.venue import AlpacaVenue
 from tests.integration.alpaca.faults.conftest import (
+    PATIENT,
     REF,
     RESTING,
     SYMBOL,
@@ -260,7 +261,7 @@ def test_s15_a_combination_is_one_order(bench: Bench, broker: AlpacaBrokerage) -
     """S15: an order of several legs is one order with one quantity; its legs are told with it."""
     first, second = [
         one.product.symbol
-        for one in broker.list_option_contracts(SYMBOL)
+        for one in bench.open(bounds=PATIENT).list_option_contracts(SYMBOL)
         if one.product.right == "call"
     ][:2]
     legs = (
