@@ -23,6 +23,9 @@ BALANCES: Final[Mapping[str, Decimal]] = {CURRENCY: Decimal(100_000)}
 OPENING_VALUE: Final = Decimal(250_000)
 """What the best bid and the best ask of each asset are worth at the start."""
 
+OPTION_LEVELS: Final = 3
+"""How many prices the book of an option has on each side at the start."""
+
 ALWAYS: Final = frozenset({MarketType.SPOT})
 """What trades at any time: coins."""
 

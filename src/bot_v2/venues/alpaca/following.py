@@ -119,9 +119,9 @@ class Following:
     def _end_groups(self) -> bool:
         done = False
         for ticket in self._tickets.open():
-            group = _group_of(ticket)
-            if self._status(ticket) == PENDING_CANCEL:
+            if not ticket.terms.is_complex or self._status(ticket) == PENDING_CANCEL:
                 continue
+            group = _group_of(ticket)
             if any(one is not ticket and self._was_cancelled(one) for one in group):
                 done = self._cancel(ticket) or done
         return done

@@ -19,6 +19,7 @@ from bot_v2.venues.state import VenueState
 
 ZERO: Final = Decimal(0)
 HUNDRED: Final = Decimal(100)
+CENTS: Final = 2
 TIMES: Final = ("filled_at", "expired_at", "canceled_at", "failed_at", "replaced_at")
 
 
@@ -140,4 +141,6 @@ def _high_water_mark(ticket: Ticket, order: Order | None) -> Decimal | None:
         return EXACT.add(order.stop_price, away)
     percent = terms.trail_percent or ZERO
     rest = EXACT.subtract(HUNDRED, percent) if is_sale else EXACT.add(HUNDRED, percent)
-    return divide(EXACT.multiply(order.stop_price, HUNDRED), rest, 4, Rounding.HALF_EVEN)
+    # The trigger was rounded away from the price.
+    back = Rounding.CEILING if is_sale else Rounding.FLOOR
+    return divide(EXACT.multiply(order.stop_price, HUNDRED), rest, CENTS, back)

@@ -31,7 +31,13 @@ from bot_v2.venues.alpaca.dialect import (
     CallCounter,
     make_key,
 )
-from bot_v2.venues.alpaca.engines import ACCOUNT, BALANCES, OPENING_VALUE, open_engine
+from bot_v2.venues.alpaca.engines import (
+    ACCOUNT,
+    BALANCES,
+    OPENING_VALUE,
+    OPTION_LEVELS,
+    open_engine,
+)
 from bot_v2.venues.alpaca.following import Following
 from bot_v2.venues.alpaca.hours import MarketHours, eastern_day
 from bot_v2.venues.alpaca.listings import OPTIONABLE, PAIRS, SHARES, Listing
@@ -51,7 +57,7 @@ from bot_v2.venues.alpaca.watchlists_api import WatchlistsApi
 from bot_v2.venues.clock import VenueClock
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.ids import IdCounter, seeded_uuid
-from bot_v2.venues.market import opening_book
+from bot_v2.venues.market import LEVELS, opening_book
 from bot_v2.venues.requests import Endpoint, Record
 from bot_v2.venues.state import VenueState
 from bot_v2.venues.venue import Venue
@@ -222,7 +228,14 @@ class AlpacaVenue(Venue):
         """Put everything where it started; what was delisted has no market."""
         now = self.state.clock()
         self.state.show(
-            opening_book(one.product, one.price, OPENING_VALUE, now, self._seed)
+            opening_book(
+                one.product,
+                one.price,
+                OPENING_VALUE,
+                now,
+                self._seed,
+                OPTION_LEVELS if one.is_option else LEVELS,
+            )
             for one in self._catalogue.listings
             if one.is_active
         )
