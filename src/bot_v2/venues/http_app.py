@@ -30,6 +30,7 @@ NO_CONTENT: Final = 204
 _LINGER_NOT: Final = struct.pack("hh" if hasattr(socket, "SIO_RCVALL") else "ii", 1, 0)
 """Close by a reset; the form is the platform's (Windows alone has SIO_RCVALL)."""
 
+_BROKEN_OFF: Final = frozenset({Fault.RESET_AFTER, Fault.TRUNCATED})
 _HANGS: Final = frozenset({Fault.DROP_BEFORE_ACCEPT, Fault.DROP_AFTER_ACCEPT})
 
 
@@ -90,7 +91,7 @@ class _Served:
 
         if served.fault in _HANGS:
             await self._hang(receive, transport, clearings)
-        elif served.fault is Fault.RESET_AFTER and served.status == NO_CONTENT:
+        elif served.fault in _BROKEN_OFF and served.status == NO_CONTENT:
             # Its answer is whole once its head is there, so not even that may come.
             await _reset(receive, transport())
         elif served.fault is Fault.RESET_AFTER:

@@ -20,6 +20,7 @@ class VenueOptions(TypedDict, total=False):
     rate_limit: int | None
     protects: bool
     has_sip: bool
+    has_fees: bool
     latency_s: float
     page_max: int
     data_page_max: int
@@ -39,6 +40,8 @@ class Conditions:
     """Whether orders that could trade with each other are refused."""
     has_sip: bool = False
     """Whether the subscription has the recent data of all exchanges."""
+    has_fees: bool = True
+    """Whether trading in coins costs anything."""
     latency_s: float = 0.0
     """How long an order, or a cancel, is on its way to the market, in seconds: until then it is
     pending_new, or pending_cancel."""

@@ -11,7 +11,9 @@ from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.shared.types import Clock, IdSource
 from bot_v2.simulation.account import AccountKind, AccountSettings
 from bot_v2.simulation.engine import MatchingEngine
+from bot_v2.simulation.fees import NoFees
 from bot_v2.venues.alpaca.catalogue import Catalogue
+from bot_v2.venues.alpaca.conditions import Conditions
 from bot_v2.venues.alpaca.fees import AlpacaFees
 from bot_v2.venues.alpaca.hours import MarketHours
 from bot_v2.venues.alpaca.money import CURRENCY, HALF, MAINTENANCE
@@ -36,7 +38,7 @@ def open_engine(
     balances: Mapping[str, Decimal],
     clock: Clock,
     ids: IdSource,
-    latency_s: float,
+    conditions: Conditions,
 ) -> MatchingEngine:
     """Return the engine of the account: a margin account under Regulation T."""
     return MatchingEngine(
@@ -50,11 +52,11 @@ def open_engine(
         ),
         products=[one.product for one in catalogue.listings],
         clock=clock,
-        fees=AlpacaFees(),
+        fees=AlpacaFees() if conditions.has_fees else NoFees(),
         fees_in_kind=True,
         calendar=hours.regular,
         extended_calendar=hours.extended,
         always_open=ALWAYS,
-        latency_s=latency_s,
+        latency_s=conditions.latency_s,
         ids=ids,
     )

@@ -110,9 +110,7 @@ class AlpacaVenue(Venue):
         shares = [one for one in listed if one.symbol in OPTIONABLE]
         self._catalogue = Catalogue((*listed, *list_options(shares, opened_on)), seed)
         self._hours = MarketHours(always_open=conditions.always_open)
-        engine = open_engine(
-            self._catalogue, self._hours, balances, venue_clock, ids, conditions.latency_s
-        )
+        engine = open_engine(self._catalogue, self._hours, balances, venue_clock, ids, conditions)
         prices = {one.product.symbol: one.price for one in self._catalogue.listings}
         state = VenueState({ACCOUNT: engine}, prices, venue_clock, plan, seed)
         super().__init__(state, plan, seed)
