@@ -8,6 +8,7 @@ their sessions only.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -118,22 +119,26 @@ class BarMaker:
 
         None opens in the future; the one that still forms is among them.
         """
-        last = min(end, now)
+        for opened, length in self._spans(listing, timeframe, start, min(end, now)):
+            yield self._bar(listing, opened, length)
+
+    def latest(self, listing: Listing, timeframe: Timeframe, now: datetime) -> MadeBar | None:
+        """Return the bar that forms, or the last one that did. None: there was none in a week."""
+        for back in (1, 8):
+            # Only the last is made: a bar is much more work than its time.
+            last = deque(self._spans(listing, timeframe, now - back * DAY, now), maxlen=1)
+            if last:
+                return self._bar(listing, *last[0])
+        return None
+
+    def _spans(
+        self, listing: Listing, timeframe: Timeframe, start: datetime, last: datetime
+    ) -> Iterator[tuple[datetime, timedelta]]:
         first = max(start, datetime.combine(FIRST_DAY, time(), tzinfo=UTC))
         spans = self._steps if timeframe.is_intraday else self._days
         for opened, length in spans(listing, timeframe, first, last):
             if first <= opened <= last:
-                yield self._bar(listing, opened, length)
-
-    def latest(self, listing: Listing, timeframe: Timeframe, now: datetime) -> MadeBar | None:
-        """Return the bar that forms, or the last one that did. None: there was none in a week."""
-        found = None
-        for back in (1, 8):
-            for bar in self.between(listing, timeframe, now - back * DAY, now, now):
-                found = bar
-            if found is not None:
-                break
-        return found
+                yield opened, length
 
     def last_close(self, listing: Listing, now: datetime) -> Decimal:
         """Return the closing price of the last trading day before today."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from bot_v2.features.brokerages.alpaca import order_mapping, order_wire, terms
+from bot_v2.features.brokerages.alpaca import order_mapping, order_to_native, order_wire, terms
 from bot_v2.features.brokerages.alpaca.base import ORDERS, POSITIONS, read_for, segment
 from bot_v2.features.brokerages.alpaca.client import CANCELS
 from bot_v2.features.brokerages.alpaca.decoding import ZERO, MalformedError, decode
@@ -34,7 +34,6 @@ from bot_v2.features.brokerages.core.order_terms import OrderType
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.features.brokerages.core.products import MarketType, Product
 from bot_v2.features.brokerages.http.calls import Call, Reply
-
 
 NO_CONTENT: Final = 204
 """The status of a cancel that was taken."""
@@ -112,7 +111,7 @@ class AlpacaBrokerage(AlpacaStreams):
         for one in (profit, stop):
             self._check(call, one, product)
             terms.refuse_unlinkable_time(one, product.market_type, call)
-        body = order_mapping.oco_to_native(profit, stop, class_and_native(product)[1], ref)
+        body = order_to_native.oco_to_native(profit, stop, class_and_native(product)[1], ref)
 
         def read(reply: Reply) -> tuple[OrderResult, OrderResult]:
             native = decode(reply.body, order_wire.Order)
@@ -141,7 +140,7 @@ class AlpacaBrokerage(AlpacaStreams):
         order = self._order(read_for(call), order_id)
         self._check_change(call, order, modification)
         quantity = terms.quantity_to_ask(order, modification, call)
-        body = order_mapping.change_to_native(modification, quantity, ref)
+        body = order_to_native.change_to_native(modification, quantity, ref)
 
         def read(reply: Reply) -> OrderResult:
             native = decode(reply.body, order_wire.Order)
@@ -211,7 +210,7 @@ class AlpacaBrokerage(AlpacaStreams):
             product = self._find(call, request.symbol)
             self._check(call, request, product)
             native = class_and_native(product)[1]
-            return order_mapping.order_to_native(request, native, product.market_type, ref)
+            return order_to_native.order_to_native(request, native, product.market_type, ref)
         terms.refuse_unsupported(request, MarketType.OPTION, terms.LEG_REFUSALS, call)
         natives = []
         for leg in request.legs:
@@ -219,7 +218,7 @@ class AlpacaBrokerage(AlpacaStreams):
             if product.market_type is not MarketType.OPTION:
                 raise InvalidRequestError(f"{leg.symbol} is no option", **call.context())
             natives.append(class_and_native(product)[1])
-        return order_mapping.legs_to_native(request, tuple(natives), ref)
+        return order_to_native.legs_to_native(request, tuple(natives), ref)
 
     def _check_change(self, call: Call, order: Order, change: OrderModification) -> None:
         """Check new prices and a new quantity against the steps of what is traded."""

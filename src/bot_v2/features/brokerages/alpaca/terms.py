@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from bot_v2.features.brokerages.alpaca.mapping import ONE
-from bot_v2.features.brokerages.alpaca.order_mapping import time_in_force_of
+from bot_v2.features.brokerages.alpaca.order_to_native import time_in_force_of
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import (
     InvalidFieldError,
