@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
+import attrs
+
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.venues.account import VenueAccount
@@ -21,6 +23,15 @@ ZERO: Final = Decimal(0)
 DAYS: Final = 5
 MOST: Final = 3
 ENOUGH_EQUITY: Final = Decimal(25_000)
+
+
+@attrs.define
+class _Day:
+    """One symbol's day."""
+
+    is_opened: bool = False
+    is_closing: bool = False
+    trades: int = 0
 
 
 class DayTrades:
@@ -41,11 +52,15 @@ class DayTrades:
     def count(self) -> int:
         """Return how many there were in the last five trading days, today included."""
         first = self._first_day()
-        return sum(trades for (day, _), trades in self._trades().items() if day >= first)
+        return sum(one.trades for (day, _), one in self._days().items() if day >= first)
 
     def would_add(self, symbol: str) -> bool:
-        """Whether closing a position now would be a day trade: something was opened today."""
-        return (self._today(), symbol) in self._opened()
+        """Whether closing a position now would be one more: something was opened today.
+
+        Further sales of what is being sold already are of the same day trade.
+        """
+        day = self._days().get((self._today(), symbol))
+        return day is not None and day.is_opened and not day.is_closing
 
     def is_barred(self, count: int, equity: Decimal) -> bool:
         """Whether one more is refused."""
@@ -62,31 +77,20 @@ class DayTrades:
                 return day
             day -= timedelta(days=1)
 
-    def _opened(self) -> set[tuple[date, str]]:
-        return {key for key, (opened, _) in self._days().items() if opened}
-
-    def _trades(self) -> dict[tuple[date, str], int]:
-        return {key: trades for key, (_, trades) in self._days().items()}
-
-    def _days(self) -> dict[tuple[date, str], tuple[bool, int]]:
-        """Return of each day and symbol whether something was opened, and the day trades."""
+    def _days(self) -> dict[tuple[date, str], _Day]:
         held: dict[str, Decimal] = {}
-        days: dict[tuple[date, str], tuple[bool, int]] = {}
-        closing: set[tuple[date, str]] = set()
+        days: dict[tuple[date, str], _Day] = {}
         for fill in self._account.fills():
             if fill.symbol in self._exempt or fill.corrects is not None:
                 continue
-            key = (eastern_day(fill.timestamp), fill.symbol)
-            opened, trades = days.get(key, (False, 0))
+            day = days.setdefault((eastern_day(fill.timestamp), fill.symbol), _Day())
             before = held.get(fill.symbol, ZERO)
             buys = fill.side is OrderSide.BUY
             signed = fill.quantity if buys else fill.quantity.copy_negate()
             held[fill.symbol] = EXACT.add(before, signed)
             if not before or (before > 0) is buys:
-                days[key] = (True, trades)
-                closing.discard(key)
-            elif opened and key not in closing:
-                # Further closes are of the same day trade until something is opened again.
-                days[key] = (True, trades + 1)
-                closing.add(key)
+                day.is_opened, day.is_closing = True, False
+            elif day.is_opened and not day.is_closing:
+                day.is_closing = True
+                day.trades += 1
         return days
