@@ -232,6 +232,9 @@ class FakeTransport:
 NOT_FOUND: Answer = (404, {"code": 40410000, "message": "not found"})
 
 
+ASSETS = (STOCK, COIN)
+
+
 def assets(sent: Sent) -> object:
     """Answer the list of assets of a class."""
     return [STOCK] if sent.query["asset_class"] == "us_equity" else [COIN]

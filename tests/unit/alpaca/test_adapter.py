@@ -10,6 +10,8 @@ from typing import Any
 import attrs
 import pytest
 
+from bot_v2.features.brokerages.alpaca import instruments
+from bot_v2.features.brokerages.alpaca.base import utc_now
 from bot_v2.features.brokerages.core.interfaces import (
     AuthenticationError,
     BrokerAPIError,
@@ -34,6 +36,8 @@ from bot_v2.features.brokerages.core.interfaces import (
     Outcome,
     PositionEffect,
     PositionSide,
+    StopLoss,
+    TakeProfit,
     TimeInForce,
     UnsupportedOperationError,
 )
@@ -856,8 +860,9 @@ def test_a_price_is_the_latest_trade_else_the_mid() -> None:
     quotes = {"latestQuote": SNAPSHOT["latestQuote"]}
     transport.answers["GET /v2/stocks/snapshots"] = {"ACME": quotes}
     assert broker.get_price("ACME") == D("107.10")
-    for nothing in ({"ACME": {}}, {}, {"ACME": None}, {"ACME": {"latestQuote": {
-        "t": "2026-03-04T15:06:01Z", "bp": 0, "ap": 107}}}):  # fmt: skip
+    half = {"latestQuote": {"t": "2026-03-04T15:06:01Z", "bp": 0, "ap": 107}}
+    nothings: list[dict[str, Any]] = [{"ACME": {}}, {}, {"ACME": None}, {"ACME": half}]
+    for nothing in nothings:
         transport.answers["GET /v2/stocks/snapshots"] = nothing
         with pytest.raises(MarketDataUnavailableError):
             broker.get_price("ACME")
@@ -1043,3 +1048,95 @@ def test_the_stock_market_has_hours_and_crypto_has_none() -> None:
     assert status.next_open.isoformat() == "2026-03-05T14:30:00+00:00"
     assert broker.get_market_status("XYZ-USD").is_open
     assert COIN["symbol"] == "XYZ/USD"
+
+
+def test_what_an_order_ties_up_follows_its_value() -> None:
+    """Orders by value tie up their value; what is not marginable, or cheap, is paid in full."""
+    broker, _ = brokerage({"GET /v2/stocks/snapshots": {"ACME": SNAPSHOT}})
+    spend = attrs.evolve(REQUEST, type=OrderType.MARKET, price=None, quantity=None, notional=D(100))
+    assert broker.get_order_margin(spend).buying_power == D("1900.2")
+    cheap = attrs.evolve(REQUEST, quantity=D(100), price=D("1.00"))
+    margin = broker.get_order_margin(cheap)
+    assert (margin.initial_margin, margin.maintenance_margin) == (D("1350.125"), D(800))
+    coins = attrs.evolve(REQUEST, symbol="XYZ-USD", quantity=D(1), price=D(10))
+    assert broker.get_order_margin(coins).initial_margin == D("1260.125")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"quantity": None, "notional": D(10)},
+        {"quantity": D("0.5"), "time_in_force": TimeInForce.OPG},
+        {"symbol": OPTION_SYMBOL, "quantity": D(1), "take_profit": TakeProfit(price=D(300))},
+        {
+            "stop_loss": StopLoss(stop_price=D(1)),
+            "time_in_force": TimeInForce.IOC,
+            "quantity": D(1),
+        },
+        {"type": OrderType.STOP, "price": None, "stop_price": D(1), "symbol": "XYZ-USD"},
+        {
+            "type": OrderType.TRAILING_STOP,
+            "price": None,
+            "trail_amount": D(1),
+            "quantity": D(1),
+            "symbol": OPTION_SYMBOL,
+        },
+    ],
+)
+def test_what_goes_together_is_what_alpaca_documents(changes: dict[str, Any]) -> None:
+    """A sum, a fraction, an exit or a type, each where it is taken, and nowhere else."""
+    broker, transport = brokerage({NEW: ORDER})
+    with pytest.raises(UnsupportedOperationError) as caught:
+        broker.place_order(attrs.evolve(REQUEST, **changes))
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert not transport.count("POST", "/v2/orders")
+
+
+def test_a_sum_and_a_whole_share_with_exits_are_taken() -> None:
+    """What is refused elsewhere is sent here."""
+    broker, transport = brokerage({NEW: ORDER})
+    broker.place_order(
+        attrs.evolve(REQUEST, type=OrderType.MARKET, price=None, quantity=None, notional=D("10.5"))
+    )
+    assert transport.sent[-1].body["notional"] == "10.5"
+    broker.place_order(
+        attrs.evolve(REQUEST, quantity=D(1), take_profit=TakeProfit(price=D(300)),
+                     position_effect=PositionEffect.OPEN)
+    )  # fmt: skip
+    assert transport.sent[-1].body["order_class"] == "oto"
+    assert transport.sent[-1].body["position_intent"] == "buy_to_open"
+
+
+def test_a_replacement_is_for_what_is_left() -> None:
+    """The broker would make it for the whole once more."""
+    part = {**ORDER, "filled_qty": "4", "filled_avg_price": "107", "status": "partially_filled"}
+    broker, transport = brokerage({f"GET {THE_ORDER}": part, f"PATCH {THE_ORDER}": ORDER})
+    broker.modify_order(ORDER_ID, OrderModification(price=D("105.5")))
+    assert transport.sent[-1].body["qty"] == "6.50"
+    broker.modify_order(ORDER_ID, OrderModification(quantity=D(9)))
+    assert transport.sent[-1].body["qty"] == "5"
+    with pytest.raises(InvalidRequestError, match="filled already"):
+        broker.modify_order(ORDER_ID, OrderModification(quantity=D(4)))
+
+
+def test_products_are_forgotten_in_time_and_when_there_are_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then they are asked for again."""
+    broker, transport = brokerage({}, products_lifetime_s=0)
+    broker.get_product("ACME")
+    broker.get_product("ACME")
+    assert transport.count("GET", "/v2/assets/ACME") == 2
+    monkeypatch.setattr(instruments, "REMEMBERED_MAX", 1)
+    broker, transport = brokerage({})
+    for _ in range(2):
+        broker.get_product("ACME")
+        broker.get_product(OPTION_SYMBOL)
+    assert transport.count("GET", "/v2/assets/ACME") == 2
+
+
+def test_the_history_and_the_clock_are_told() -> None:
+    """As they are set; without a clock it is the system's."""
+    broker, _ = brokerage({}, history_days=7)
+    assert broker.order_history.days == 7
+    assert utc_now().tzinfo is not None

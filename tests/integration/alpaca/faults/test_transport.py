@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -330,7 +331,7 @@ def test_t16_a_stream_that_says_nothing(bench: Bench) -> None:
     order_id = place(broker)
     with listening(broker.stream_orders()) as listener:
         bench.venue.inject(Fault.MUTE_STREAM, "stream_orders", times=1000)
-        bench.venue.fill(order_id, RESTING.quantity or 0, RESTING.price or 0)
+        bench.venue.fill(order_id, Decimal(10), Decimal(150))
         listener.wait_for(lambda one: isinstance(one, StreamGap), LONG_S, "a gap")
         listener.wait_for(
             lambda one: isinstance(one, OrderEvent) and one.order.status is OrderStatus.FILLED,
@@ -378,7 +379,7 @@ def test_t18_a_stream_drops_while_an_order_is_on_its_way(bench: Bench) -> None:
         with listening(broker.stream_orders()) as listener:
             relay.cut()
             order_id = place(broker)
-            bench.venue.fill(order_id, RESTING.quantity or 0, RESTING.price or 0)
+            bench.venue.fill(order_id, Decimal(10), Decimal(150))
             event = listener.wait_for(
                 lambda one: (
                     isinstance(one, OrderEvent)

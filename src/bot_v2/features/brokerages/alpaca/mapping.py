@@ -13,7 +13,13 @@ from bot_v2.features.brokerages.alpaca.decoding import (
     in_utc,
     positive_or_none,
 )
-from bot_v2.features.brokerages.alpaca.symbols import CRYPTO, EQUITY, OPTION, symbol_from_native
+from bot_v2.features.brokerages.alpaca.symbols import (
+    CRYPTO,
+    EQUITY,
+    OPTION,
+    class_of,
+    symbol_from_native,
+)
 from bot_v2.features.brokerages.core.account_summary import AccountSummary, Margin
 from bot_v2.features.brokerages.core.accounts import Balance, Position, PositionSide
 from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
@@ -162,9 +168,15 @@ def position_from_native(native: wire.Position, account_id: str) -> Position | N
 
 
 def product_from_native(native: wire.Asset) -> Product:
-    """Return a stock or a crypto pair."""
-    symbol = symbol_from_native(native.symbol, native.asset_class)
-    kind = MARKET_TYPES.get(native.asset_class, MarketType.OTHER)
+    """Return a stock or a crypto pair.
+
+    Raises:
+        MalformedError: it has no id or no symbol.
+    """
+    _require_name(native.id, native.symbol)
+    asset_class = native.asset_class or class_of(native.symbol)
+    symbol = symbol_from_native(native.symbol, asset_class)
+    kind = MARKET_TYPES.get(asset_class, MarketType.OTHER)
     is_crypto = kind is MarketType.SPOT
     parsed = parse_symbol(symbol)
     pair = parsed if is_crypto and isinstance(parsed, PairSymbol) else None
@@ -183,7 +195,7 @@ def product_from_native(native: wire.Asset) -> Product:
         metadata=_extras(
             {
                 "asset_id": native.id,
-                "asset_class": native.asset_class,
+                "asset_class": asset_class,
                 "native_symbol": native.symbol,
                 "exchange": native.exchange or None,
                 "marginable": native.marginable,
@@ -199,8 +211,9 @@ def product_from_contract(native: wire.Contract) -> Product:
     """Return an option.
 
     Raises:
-        MalformedError: it is neither a call nor a put.
+        MalformedError: it is neither a call nor a put, or has no id or no symbol.
     """
+    _require_name(native.id, native.symbol)
     right = RIGHTS.get(native.type)
     if right is None:
         raise MalformedError(f"type is {native.type!r}, not one of {', '.join(RIGHTS)}")
@@ -237,6 +250,11 @@ def status_from_native(native: wire.MarketClock, symbol: str) -> MarketStatus:
         next_open=in_utc(native.next_open),
         next_close=in_utc(native.next_close),
     )
+
+
+def _require_name(asset_id: str, symbol: str) -> None:
+    if not asset_id or not symbol:
+        raise MalformedError(f"an asset {symbol!r} with the id {asset_id!r}")
 
 
 def _extras(extras: dict[str, str | bool | Decimal | None]) -> dict[str, str | bool | Decimal]:

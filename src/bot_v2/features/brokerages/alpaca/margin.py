@@ -16,6 +16,7 @@ from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.features.brokerages.core.products import MarketType, Product
 
 HALF: Final = Decimal("0.5")
+"""The least to have of a stock when it is bought."""
 WHOLE: Final = Decimal(1)
 PERCENT: Final = Decimal("0.01")
 MAINTENANCE_PERCENT: Final = Decimal(30)
@@ -39,8 +40,9 @@ def margin_with(
         held: what is held of it, below zero where it is short.
     """
     value = _opened_value(product, request, price, held)
-    initial = EXACT.multiply(value, _initial_rate(product))
-    kept = EXACT.multiply(value, _maintenance_rate(product, price))
+    rate = _maintenance_rate(product, price)
+    initial = EXACT.multiply(value, max(HALF, rate))
+    kept = EXACT.multiply(value, rate)
     return Margin(
         currency=margin.currency,
         initial_margin=_plus(margin.initial_margin, initial),
@@ -70,15 +72,11 @@ def _opened_value(
     return EXACT.multiply(EXACT.multiply(opened, abs(at)), product.multiplier)
 
 
-def _initial_rate(product: Product) -> Decimal:
-    is_stock = product.market_type is MarketType.EQUITY
-    return HALF if is_stock and product.metadata.get("marginable") else WHOLE
-
-
 def _maintenance_rate(product: Product, price: Decimal) -> Decimal:
-    is_stock = product.market_type is MarketType.EQUITY and product.metadata.get("marginable")
-    if not is_stock or price < CHEAP:
-        return _initial_rate(product)
+    """Return what share of the value is to be kept: all of it, unless money is lent on it."""
+    is_stock = product.market_type is MarketType.EQUITY
+    if not is_stock or not product.metadata.get("marginable") or price < CHEAP:
+        return WHOLE
     told = product.metadata.get("maintenance_margin_percent")
     percent = told if isinstance(told, Decimal) else MAINTENANCE_PERCENT
-    return min(EXACT.multiply(percent, PERCENT), _initial_rate(product))
+    return min(EXACT.multiply(percent, PERCENT), WHOLE)
