@@ -101,7 +101,12 @@ class Configurations:
             "max_margin_multiplier": MULTIPLIERS,
             "max_options_trading_level": (None, *range(OPTION_LEVEL_MAX + 1)),
         }
-        changes = {name: body[name] for name in allowed if name in body}
+        # A client may send what it does not know as null.
+        changes = {
+            name: body[name]
+            for name, accepted in allowed.items()
+            if name in body and (body[name] is not None or None in accepted)
+        }
         for name, value in changes.items():
             if value not in allowed[name]:
                 raise refused(422, BAD_PARAMETER, f"{name} value is invalid")

@@ -275,13 +275,17 @@ class TicketBook:
         if order.status in ENDED_STATUSES:
             ticket.waits_until = None
         status = self.progress(ticket, order).status
-        if not ticket.told and status not in (ACCEPTED, PENDING_NEW, HELD):
+        # Of what nobody tells: exits on their way, and steps that leave the status as it is.
+        untold = {ticket.told, HELD, PARTIALLY_FILLED, FILLED}
+        if ticket.parent is not None:
+            untold.add(PENDING_NEW)
+        elif not ticket.told and status not in (ACCEPTED, PENDING_NEW):
             self.tell(PENDING_NEW, ticket, order, status=PENDING_NEW)
             if status != NEW:
                 self.tell(NEW, ticket, order, status=NEW)
         if fill is not None and fill.corrects is None:
             self.tell("fill" if status == FILLED else "partial_fill", ticket, order, fill)
-        elif status not in (ticket.told, HELD, PARTIALLY_FILLED, FILLED):
+        elif status not in untold:
             self.tell(status, ticket, order)
         ticket.told = status
 
