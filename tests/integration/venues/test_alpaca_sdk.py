@@ -126,7 +126,8 @@ def test_the_official_client_trades(alpaca: AlpacaVenue, trading: TradingClient)
     assert (account.currency, account.cash, account.status.value) == ("USD", "100000", "ACTIVE")
     placed: Any = trading.submit_order(limit(client_order_id="mine"))
     assert placed.status is OrderStatus.PENDING_NEW
-    assert placed.id == trading.get_order_by_client_id("mine").id  # type: ignore[union-attr]  # models were asked for
+    found: Any = trading.get_order_by_client_id("mine")
+    assert found.id == placed.id
     alpaca.fill(str(placed.id), D(4), D(150))
     now: Any = trading.get_order_by_id(placed.id)
     assert (now.status, now.filled_qty) == (OrderStatus.PARTIALLY_FILLED, "4")
@@ -202,13 +203,15 @@ def test_the_official_client_trades_options(trader: TradingClient) -> None:
     page: Any = trader.get_option_contracts(wanted)
     assert page.next_page_token
     names = [one.symbol for one in page.option_contracts]
-    assert trader.get_option_contract(names[0]).symbol == names[0]  # type: ignore[union-attr]  # models were asked for
+    one: Any = trader.get_option_contract(names[0])
+    assert one.symbol == names[0]
     bought: Any = trader.submit_order(
         MarketOrderRequest(
             symbol=names[0], qty=1, side=OrderSide.BUY, time_in_force=TimeInForce.DAY
         )
     )
-    assert trader.get_order_by_id(bought.id).position_intent is PositionIntent.BUY_TO_OPEN  # type: ignore[union-attr]  # models were asked for
+    held: Any = trader.get_order_by_id(bought.id)
+    assert held.position_intent is PositionIntent.BUY_TO_OPEN
     legs = [
         OptionLegRequest(symbol=names[2], ratio_qty=1, position_intent=PositionIntent.BUY_TO_OPEN),
         OptionLegRequest(symbol=names[3], ratio_qty=1, position_intent=PositionIntent.SELL_TO_OPEN),

@@ -434,3 +434,12 @@ def test_a_gateway_that_gives_up_answers_in_html(alpaca: AlpacaVenue) -> None:
         json.loads(found.content)
     target = "/v2/orders:by_client_order_id?client_order_id=lost"
     assert read(alpaca, target)["status"] == "filled"
+
+
+def test_the_latest_bar_is_the_last_one_before_a_long_weekend() -> None:
+    """On the Tuesday morning after a holiday it is Friday evening's."""
+    tuesday = datetime(2026, 2, 17, 8, 30, tzinfo=UTC)
+    alpaca = AlpacaVenue(clock=StoppedClock(tuesday))
+    assert read(alpaca, "/v2/stocks/AAPL/bars/latest")["bar"]["t"] == "2026-02-14T00:59:00Z"
+    coin = read(alpaca, "/v1beta3/crypto/us/latest/bars?symbols=BTC/USD")["bars"]["BTC/USD"]
+    assert coin["t"] == "2026-02-17T08:30:00Z"
