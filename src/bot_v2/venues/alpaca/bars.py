@@ -124,12 +124,21 @@ class BarMaker:
 
     def latest(self, listing: Listing, timeframe: Timeframe, now: datetime) -> MadeBar | None:
         """Return the bar that forms, or the last one that did. None: there was none in a week."""
-        for back in range(8):
-            until = now - back * DAY
-            bars = list(self.between(listing, timeframe, until - DAY, until, now))
-            if bars:
-                return bars[-1]
+        for back in (1, 8):
+            # Only the last is made: a bar is much more work than its time.
+            last = deque(self._spans(listing, timeframe, now - back * DAY, now), maxlen=1)
+            if last:
+                return self._bar(listing, *last[0])
         return None
+
+    def _spans(
+        self, listing: Listing, timeframe: Timeframe, start: datetime, last: datetime
+    ) -> Iterator[tuple[datetime, timedelta]]:
+        first = max(start, datetime.combine(FIRST_DAY, time(), tzinfo=UTC))
+        spans = self._steps if timeframe.is_intraday else self._days
+        for opened, length in spans(listing, timeframe, first, last):
+            if first <= opened <= last:
+                yield opened, length
 
     def last_close(self, listing: Listing, now: datetime) -> Decimal:
         """Return the closing price of the last trading day before today."""
