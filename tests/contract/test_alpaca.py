@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import ClassVar
 
+import attrs
 import pytest
 
 from bot_v2.features.brokerages.alpaca.adapter import AlpacaBrokerage
@@ -73,8 +74,11 @@ class _OnVenue(BrokerageContract):
     @pytest.fixture
     def contract_profile(self, venue: AlpacaVenue) -> ContractProfile:
         """What the suite may know."""
+        return self._profile(venue, self.symbol)
+
+    def _profile(self, venue: AlpacaVenue, symbol: str) -> ContractProfile:
         return ContractProfile(
-            symbol=self.symbol,
+            symbol=symbol,
             quantity=self.quantity,
             secrets=(venue.api_key.secret,),
             health_timeout_s=2 * TIMEOUT_S + 0.5,
@@ -105,3 +109,31 @@ class TestCrypto(_OnVenue):
         ),
         "Alpaca has linked orders, trailing stops and extended hours for stocks only",
     )
+
+
+class TestOptions(_OnVenue):
+    """Options keep the contract."""
+
+    symbol = ""
+    quantity = Decimal(4)
+    exemptions: ClassVar = {
+        **dict.fromkeys(
+            (
+                *("BC-OO010", "BC-OO020", "BC-OO030", "BC-OO040", "BC-X100"),
+                *("BC-BR010", "BC-BR020", "BC-BR030", "BC-BR040"),
+                *("BC-TS010", "BC-TS020", "BC-TS030", "BC-OF040"),
+                *("BC-OF010", "BC-OF020", "BC-OF070"),
+            ),
+            "Alpaca has linked orders, trailing stops, extended hours and sums not for options",
+        ),
+        "BC-D090": "Alpaca has books of crypto alone: of an option, level 1",
+        "BC-SY010": "options are found by their underlying: there are a million of them",
+    }
+
+    @pytest.fixture
+    def contract_profile(self, venue: AlpacaVenue) -> ContractProfile:
+        """What the suite may know: a call that the venue lists is traded."""
+        listed = sorted(venue.native_symbols().values())
+        calls = [one for one in listed if one.startswith("AAPL-") and one.endswith("-C")]
+        profile = self._profile(venue, calls[len(calls) // 2])
+        return attrs.evolve(profile, option_underlying="AAPL")

@@ -46,7 +46,7 @@ from bot_v2.features.brokerages.core.interfaces import (
 from bot_v2.features.brokerages.core.products import MarketType, OptionRight
 from bot_v2.features.brokerages.core.symbols import OptionSymbol, parse_symbol
 from bot_v2.testing.strategies import positive_decimals
-from tests.unit.alpaca.natives import ACCOUNT, ASSETS, COIN, ORDER, POSITION, STOCK
+from tests.unit.alpaca.natives import ACCOUNT, ASSETS, COIN, CONTRACT, ORDER, POSITION, STOCK
 
 D = Decimal
 
@@ -310,6 +310,25 @@ def test_a_product_says_what_it_is() -> None:
     )
     assert (strange.market_type, strange.tradeable) == (MarketType.OTHER, False)
     assert len(ASSETS) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"ppind": True}, [D("0.01"), D("0.05")]),
+        ({"ppind": False}, [D("0.05"), D("0.10")]),
+        ({"ppind": True, "underlying_symbol": "SPY"}, []),
+    ],
+)
+def test_an_option_has_the_steps_of_its_program(
+    changes: dict[str, Any], expected: list[Decimal]
+) -> None:
+    """Cents and fives, fives and tens, or cents at any price."""
+    told = decode(json.dumps({**CONTRACT, **changes}).encode(), wire.Contract)
+    product = mapping.product_from_contract(told)
+    assert [band.price_increment for band in product.price_bands] == expected
+    assert product.price_increment == D("0.01")
 
 
 def test_an_account_of_nothing_has_no_utilization() -> None:

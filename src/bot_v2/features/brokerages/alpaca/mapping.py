@@ -47,6 +47,21 @@ STOCK_BANDS: Final = (
     PriceBand(lower_price=ONE, price_increment=CENT),
 )
 
+OPTION_BANDS: Final[dict[bool | None, tuple[PriceBand, ...]]] = {
+    # whether the contract is in the exchanges' penny program: its steps; None: not said
+    True: (
+        PriceBand(lower_price=ZERO, price_increment=CENT),
+        PriceBand(lower_price=Decimal(3), price_increment=Decimal("0.05")),
+    ),
+    False: (
+        PriceBand(lower_price=ZERO, price_increment=Decimal("0.05")),
+        PriceBand(lower_price=Decimal(3), price_increment=Decimal("0.10")),
+    ),
+    None: (),
+}
+IN_CENTS: Final = frozenset({"IWM", "QQQ", "SPY"})
+"""The underlyings whose options the program lets trade in cents at any price."""
+
 MARKET_TYPES: Final[dict[str, MarketType]] = {
     EQUITY: MarketType.EQUITY,
     CRYPTO: MarketType.SPOT,
@@ -223,6 +238,7 @@ def product_from_contract(native: wire.Contract) -> Product:
         quote_currency="USD",
         min_order_size=ONE,
         price_increment=CENT,
+        price_bands=() if native.underlying_symbol in IN_CENTS else OPTION_BANDS[native.ppind],
         size_increment=ONE,
         multiplier=native.multiplier or native.size,
         expiry=native.expiration_date,

@@ -84,6 +84,7 @@ class Contract(Wire):
     style: str | None = None
     size: Decimal = Decimal(100)
     multiplier: Decimal | None = None
+    ppind: bool | None = None
     open_interest: Decimal | None = None
     close_price: Decimal | None = None
 
