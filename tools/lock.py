@@ -38,7 +38,10 @@ LOCKS = (
         ("pyproject.toml", "--all-extras", "--group=dev", "--constraints=requirements/demo.txt"),
     ),
     # What is measured against, beside what is measured. On its own: ccxt pins what others move.
-    ("peers.txt", ("pyproject.toml", "--extra=coinbase", "requirements/peers.in")),
+    (
+        "peers.txt",
+        ("pyproject.toml", "--extra=coinbase", "--extra=alpaca", "requirements/peers.in"),
+    ),
     ("lock.txt", ("requirements/lock.in",)),
 )
 

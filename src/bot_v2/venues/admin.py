@@ -14,14 +14,14 @@
     POST   /clock     {"seconds"}                      move the clock on
     GET    /clock                                      the venue's time
 
-Amounts are JSON strings. A mistake is a 400 with {"error": …}.
+A venue may have more of its own. Amounts are JSON strings. A mistake is a 400 with {"error": …}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from bot_v2.venues.venue import Venue
 
 _Act = Callable[["Venue", Mapping[str, Any], Mapping[str, str]], Record]
+Act: TypeAlias = tuple[str, str, _Act]
+"""A control: its method, its path, and what it does."""
 
 # A page that some browser shows may ask 127.0.0.1 things; it cannot make up the host's name.
 HOSTS: Final = ["127.0.0.1", "localhost"]
@@ -49,8 +51,9 @@ HOSTS: Final = ["127.0.0.1", "localhost"]
 
 def admin_app(venue: Venue) -> Starlette:
     """Return the application that controls a venue."""
+    acts = (*ACTS, *venue.acts())
     return Starlette(
-        routes=[Route(path, _endpoint(venue, act), methods=[method]) for method, path, act in ACTS],
+        routes=[Route(path, _endpoint(venue, act), methods=[method]) for method, path, act in acts],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
     )
 
@@ -179,7 +182,7 @@ def _amount(body: Mapping[str, Any], name: str) -> Decimal:
     return decimal_from_text(_text(body, name), name)
 
 
-ACTS: Final[tuple[tuple[str, str, _Act], ...]] = (
+ACTS: Final[tuple[Act, ...]] = (
     ("GET", "/faults", _list_faults),
     ("POST", "/faults", _inject),
     ("DELETE", "/faults", _clear),

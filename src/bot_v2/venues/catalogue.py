@@ -11,6 +11,7 @@ import attrs
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, MissingDependencyError
 
 if TYPE_CHECKING:
+    from bot_v2.venues.alpaca.venue import AlpacaVenue
     from bot_v2.venues.coinbase.exchange_venue import CoinbaseExchangeVenue
     from bot_v2.venues.coinbase.venue import CoinbaseVenue
     from bot_v2.venues.venue import Venue
@@ -40,6 +41,25 @@ class VenueEntry:
     """What it simulates."""
     open: Callable[[int], OpenVenue]
     """Makes one, of a seed."""
+
+
+def _alpaca(seed: int) -> OpenVenue:
+    module = import_module("bot_v2.venues.alpaca.venue")
+    # Whoever tries it out by hand wants the market open now, whatever the clock says.
+    venue: AlpacaVenue = module.AlpacaVenue(seed=seed)
+
+    def environment() -> Mapping[str, str]:
+        return {
+            "ALPACA_API_KEY": venue.api_key.key,
+            "ALPACA_SECRET_KEY": venue.api_key.secret,
+            "ALPACA_PAPER_TRADING": "true",
+            "ALPACA_API_BASE": venue.url,
+            "ALPACA_DATA_BASE": venue.url,
+            "ALPACA_WS_URL": f"{venue.stream_url}/stream",
+            "ALPACA_DATA_WS_BASE": venue.stream_url,
+        }
+
+    return OpenVenue(venue=venue, environment=environment)
 
 
 def _coinbase(seed: int) -> OpenVenue:
@@ -78,6 +98,11 @@ def _coinbase_exchange(seed: int) -> OpenVenue:
 VENUES: Final = {
     one.name: one
     for one in (
+        VenueEntry(
+            name="alpaca",
+            what="Alpaca: US shares, options and coins in a paper account, and streams",
+            open=_alpaca,
+        ),
         VenueEntry(
             name="coinbase",
             what="Coinbase Advanced Trade: spot, perpetuals, US futures, and streams",

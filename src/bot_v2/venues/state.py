@@ -82,6 +82,7 @@ class VenueState:
         """The placements that took effect, oldest first."""
         self.tape = Tape(self.products(), dict(prices), seed, clock())
         self._audience: list[Audience] = []
+        self._followers: list[Callable[[], bool]] = []
         self._changed: set[str] = set()
         self._printed: list[Trade] = []
 
@@ -130,6 +131,13 @@ class VenueState:
         """Tell someone of every step from now on."""
         self._audience.append(audience)
 
+    def follow(self, follower: Callable[[], bool]) -> None:
+        """Let something follow each step: it may place and change orders, with the lock held.
+
+        It returns whether it did anything: then that is told, and all followers are asked again.
+        """
+        self._followers.append(follower)
+
     def write(self, action: Callable[[], _T]) -> _T:
         """Let a caller's write take effect, and tell what came of it."""
         with self.lock:
@@ -139,7 +147,7 @@ class VenueState:
             try:
                 return action()
             finally:
-                self._tell()
+                self._finish()
 
     def step(self, action: Callable[[], _T]) -> _T:
         """Let something else happen, and tell what came of it: reads are as stale as before."""
@@ -148,7 +156,7 @@ class VenueState:
             try:
                 return action()
             finally:
-                self._tell()
+                self._finish()
 
     def refresh(self, *, is_read: bool) -> None:
         """Let what became due happen, before a request is answered; reads may be stale."""
@@ -215,6 +223,11 @@ class VenueState:
             self.tape.add(trade.symbol, trade.price, trade.size, trade.timestamp, side)
         )
 
+    def _finish(self) -> None:
+        self._tell()
+        while any(follower() for follower in self._followers):
+            self._tell()
+
     def _tell(self) -> None:
         """Tell what happened; what a listener does about it is told after that."""
         self._tell_once()
@@ -239,6 +252,7 @@ class VenueState:
                 audience.traded(self._printed)
             if self._changed:
                 audience.books_changed(self._changed)
+        self._changed, self._printed = set(), []
 
     def _print_fill(self, event: OrderEvent) -> None:
         fill = event.fill

@@ -16,7 +16,7 @@ from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFo
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.faults import Fault
 from bot_v2.simulation.received import ReceivedOrder
-from bot_v2.venues.admin import admin_app
+from bot_v2.venues.admin import Act, admin_app
 from bot_v2.venues.dispatch import Dispatcher, Served
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.http_app import build_app
@@ -74,6 +74,10 @@ class Venue:
         A venue whose orders are made of several of the engine's says which is meant.
         """
         return order_id
+
+    def acts(self) -> Sequence[Act]:
+        """Return controls of its own, beside those that every venue has."""
+        return ()
 
     def on_faults_cleared(self) -> None:
         """Let go of what a fault held back."""

@@ -95,4 +95,4 @@ def test_an_unknown_venue_is_said(quick: Run) -> None:
     """With the names of those that there are."""
     ran = quick("venue", "mtgox")
     assert ran.code == 2
-    assert "one of coinbase, coinbase-exchange" in ran.err
+    assert "one of alpaca, coinbase, coinbase-exchange" in ran.err

@@ -16,10 +16,10 @@ from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.coinbase.accounts_api import amount
-from bot_v2.venues.coinbase.keys import seeded_uuid
 from bot_v2.venues.coinbase.listings import CFM, INTX, SPOT, Listing
 from bot_v2.venues.coinbase.refusals import not_found
 from bot_v2.venues.coinbase.texts import plain
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import ApiRequest, Record
 from bot_v2.venues.state import VenueState
 

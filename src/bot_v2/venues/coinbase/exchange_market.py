@@ -16,10 +16,10 @@ from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.coinbase.candles import CandleMaker, MadeCandle
 from bot_v2.venues.coinbase.exchange_dialect import refused
 from bot_v2.venues.coinbase.exchange_paging import page_of
-from bot_v2.venues.coinbase.keys import seeded_uuid
 from bot_v2.venues.coinbase.listings import FIAT, NAMES, Listing
 from bot_v2.venues.coinbase.sequences import Sequences
 from bot_v2.venues.coinbase.texts import moment_from_text, moment_text, padded, plain
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import ApiAnswer, ApiRequest, Record
 from bot_v2.venues.state import VenueState
 

@@ -13,17 +13,18 @@ from bot_v2.simulation.clock import utc_now
 from bot_v2.simulation.fees import MakerTakerFees
 from bot_v2.venues.clock import VenueClock
 from bot_v2.venues.coinbase.candles import CandleMaker
-from bot_v2.venues.coinbase.engines import BALANCES, OPENING_VALUE, IdCounter, open_engine
+from bot_v2.venues.coinbase.engines import BALANCES, OPENING_VALUE, open_engine
 from bot_v2.venues.coinbase.exchange_channels import ExchangeChannels
 from bot_v2.venues.coinbase.exchange_dialect import ExchangeDialect
 from bot_v2.venues.coinbase.exchange_feed import ExchangeFeed
 from bot_v2.venues.coinbase.exchange_lifecycle import Lifecycle
 from bot_v2.venues.coinbase.exchange_market import ExchangeMarket
 from bot_v2.venues.coinbase.exchange_orders import ExchangeOrders
-from bot_v2.venues.coinbase.keys import ExchangeKey, exchange_key, seeded_uuid
+from bot_v2.venues.coinbase.keys import ExchangeKey, exchange_key
 from bot_v2.venues.coinbase.listings import SPOT, SPOT_LISTINGS, Listing
 from bot_v2.venues.coinbase.sequences import Sequences
 from bot_v2.venues.faults import FaultPlan
+from bot_v2.venues.ids import IdCounter, seeded_uuid
 from bot_v2.venues.market import opening_book
 from bot_v2.venues.rate_limits import PRIVATE, PUBLIC, RateLimit, by_class
 from bot_v2.venues.requests import ApiRequest, Endpoint
