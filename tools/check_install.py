@@ -93,7 +93,7 @@ from bot_v2.features.brokerages.http.quotas import Quota, Quotas
 Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/0")
 """,
     "venues": "import cryptography, starlette, uvicorn, websockets",
-    "coinbase": "from coinbase.rest import RESTClient",
+    "coinbase": "from coinbase.rest import RESTClient; import websockets.client",
     "alpaca": "import alpaca.trading.client, msgpack, websockets",
 }
 NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")

@@ -31,7 +31,11 @@ _ADVANCED = {"cdp_api_key": "made-up", "cdp_private_key": f"{'A' * 43}="}
 _EXCHANGE = {"api_key": "made-up", "api_secret": "bWFkZS11cA==", "api_passphrase": "made-up"}
 SETTINGS: dict[str, dict[str, dict[str, str]]] = {
     # brokerage: the title of each of its columns, and what makes that one
-    "coinbase": {"coinbase": _ADVANCED, "coinbase exchange": {"api_mode": "exchange", **_EXCHANGE}},
+    "coinbase": {
+        "coinbase": _ADVANCED,
+        "coinbase perpetuals": {"enable_derivatives": "true", **_ADVANCED},
+        "coinbase exchange": {"api_mode": "exchange", **_EXCHANGE},
+    },
     "alpaca": {"alpaca": {"api_key": "made-up", "secret_key": "made-up"}},
 }
 

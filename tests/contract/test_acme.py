@@ -16,7 +16,7 @@ from bot_v2.testing.profile import ContractProfile
 from bot_v2.testing.suite import BrokerageContract
 
 API_KEY = "acme-key-that-must-not-be-seen"
-TIMEOUT_S = 0.4
+TIMEOUT_S = 0.5
 
 
 @pytest.fixture

@@ -142,12 +142,27 @@ def test_a_secret_that_cannot_be_taken_out_stops_the_writing(tmp_path: Path, por
             return body
 
     path = tmp_path / "leak.yaml"
+    plain = http.client.HTTPConnection
     with (
-        pytest.raises(CassetteError, match="still holds a secret"),
+        pytest.raises(CassetteError, match="still holds a secret") as refusal,
         recording(path, PROVENANCE, Blind(secrets=(SECRET,))),
     ):
         fetch(port, "/leak")
     assert not path.exists()
+    # Connections are as they were at once, and not when the error is forgotten: a recording that
+    # follows would lose them to the one that failed.
+    assert refusal.value.__traceback__ is not None
+    assert http.client.HTTPConnection is plain
+
+
+def test_a_block_that_fails_leaves_no_recording(tmp_path: Path, port: int) -> None:
+    """What was recorded until then is half of a story; connections are as they were."""
+    path = tmp_path / "half.yaml"
+    plain = http.client.HTTPConnection
+    with pytest.raises(ZeroDivisionError), recording(path, PROVENANCE, SCRUBBER):
+        _ = len(fetch(port, "/price")) / 0
+    assert not path.exists()
+    assert http.client.HTTPConnection is plain
 
 
 def test_a_request_that_was_not_recorded_is_an_error(port: int, tmp_path: Path) -> None:
@@ -303,3 +318,12 @@ def test_what_depends_on_made_up_ids_is_not_replayed(tmp_path: Path) -> None:
         result = player.run(all_cards()["BC-O040"], context)
     assert result.status is Status.SKIPPED
     assert "what the adapter makes up" in result.reason
+
+
+def test_what_depends_on_made_up_ids_is_not_recorded(tmp_path: Path, plain_client: None) -> None:
+    """The card passes, and leaves no cassette that nothing would replay."""
+    recorder = Taping(mode=Mode.SIMULATOR, folder=tmp_path, record=True)
+    with AcmeVenue(api_key=SECRET) as venue, acme(venue.url) as context:
+        venue.set_market("BTC-USD", Decimal(100), Decimal(101), Decimal(1000))
+        assert recorder.run(all_cards()["BC-O040"], context).status is Status.PASSED
+    assert list(tmp_path.iterdir()) == []

@@ -7,23 +7,18 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
-from bot_v2.features.brokerages.coinbase.exchange_adapter import CoinbaseExchangeBrokerage
-from bot_v2.features.brokerages.coinbase.settings import ApiMode, read_settings
+from bot_v2.features.brokerages.coinbase.factory import class_for
+from bot_v2.features.brokerages.coinbase.settings import read_settings
 from bot_v2.features.brokerages.core.interfaces import IBrokerage
-from bot_v2.features.brokerages.http.settings import HttpSettings
 from bot_v2.features.brokerages.http.transport import HttpTransport
 from bot_v2.testing.profile import ContractProfile
 from bot_v2.testing.suite import BrokerageContract
 from bot_v2.venues.coinbase.exchange_venue import CoinbaseExchangeVenue
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
+from tests.contract.patience import HANGING_S, PatientTransport
 
-TIMEOUT_S = 0.3
-
-ADAPTERS: dict[ApiMode, type[CoinbaseBrokerage | CoinbaseExchangeBrokerage]] = {
-    ApiMode.ADVANCED: CoinbaseBrokerage,
-    ApiMode.EXCHANGE: CoinbaseExchangeBrokerage,
-}
+SILENCE_S = 2.5
+"""After how long a stream counts as silent, in seconds: two heartbeats and a half."""
 
 ONE_EXIT = "an exit of Coinbase's is one order with two prices, not two orders"
 
@@ -39,13 +34,14 @@ class _OnVenue(BrokerageContract):
         transports: list[HttpTransport] = []
 
         def make() -> IBrokerage:
-            given = {**self._settings(venue), "api_base": venue.url, "timeout_s": TIMEOUT_S}
+            given = {
+                **self._settings(venue),
+                "api_base": venue.url,
+                "stream_silence_s": SILENCE_S,
+            }
             settings = read_settings(given, {})
-            # Without quotas: they would have each check wait as long as the venue asks to.
-            bounds = HttpSettings(read_budget_s=TIMEOUT_S, total_timeout_s=TIMEOUT_S)
-            transports.append(HttpTransport(bounds))
-            kind = ADAPTERS[settings.mode]
-            made.append(kind(settings, transport=transports[-1]))
+            transports.append(PatientTransport(venue))
+            made.append(class_for(settings)(settings, transport=transports[-1]))
             return made[-1]
 
         yield make
@@ -65,7 +61,8 @@ class _OnVenue(BrokerageContract):
         return ContractProfile(
             symbol=self.symbol,
             secrets=(venue.api_key.secret,),
-            health_timeout_s=2 * TIMEOUT_S + 0.5,
+            health_timeout_s=HANGING_S + 2.0,
+            mute_timeout_s=SILENCE_S,
         )
 
     symbol: ClassVar[str]
@@ -122,10 +119,6 @@ class TestExchange(_OnVenue):
     symbol = "BTC-USD"
     exemptions: ClassVar = {
         "BC-K050": "a client id is 32 hexadecimal digits, and the check makes shorter ones",
-        **dict.fromkeys(
-            ("BC-K060", "BC-K070", "BC-K080"),
-            "the reference does not say what a used client_oid gets: nothing is built on it",
-        ),
     }
 
     @pytest.fixture

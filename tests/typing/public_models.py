@@ -256,6 +256,7 @@ def order(value: Order) -> None:
     assert_type(value.status_reason, str | None)
     assert_type(dict(value.metadata), dict[str, MetadataValue])
     assert_type(value.remaining_quantity, Decimal | None)
+    assert_type(value.overfilled_quantity, Decimal | None)
 
 
 def order_event(value: OrderEvent) -> None:

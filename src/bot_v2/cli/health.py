@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -141,8 +141,7 @@ def _check(
 
     watches = [
         Watch(
-            # The monitor calls these two methods and no other.
-            cast("IBrokerage", _ConnectsFirst(broker)),
+            _ConnectsFirst(broker),
             interval_s=interval_s,
             timeout_s=timeout_s,
             reconnect=ReconnectPolicy(),

@@ -58,7 +58,8 @@ class Corrections:
         if not is_live(record):
             raise _refusal(record, f"it is {record.status}: only a live order is filled")
         instrument = self._desk.instruments[record.symbol]
-        self._check(instrument, record, quantity, price)
+        self._check_left(instrument, record, quantity, price)
+        self._check_price(record, price)
         take = Take(Offer(price, quantity), quantity, price)
         self._execution.require_payment(instrument, record, [take])
         if record.status is OrderStatus.PENDING:
@@ -71,25 +72,27 @@ class Corrections:
         return self._desk.fills[number]
 
     def late_fill(self, record: OrderRecord, quantity: Decimal, price: Decimal) -> FillRecord:
-        """Book a fill of an ended order on the evidence.
+        """Book a fill of an ended order on the evidence, even one of more than was ordered.
 
         Raises:
             InvalidRequestError: the order lives, or was rejected.
-            InvalidFieldError: more than is left, nothing, or a price worse than its limit.
+            InvalidFieldError: nothing, or a price worse than its limit.
         """
         if is_live(record) or record.status is OrderStatus.REJECTED:
             raise _refusal(record, f"it is {record.status}: late are fills of ended orders")
         instrument = self._desk.instruments[record.symbol]
-        self._check(instrument, record, quantity, price)
+        if not quantity > 0:
+            raise InvalidFieldError("quantity", quantity, "above zero")
+        self._check_price(record, price)
         fill = self._execution.book(instrument, record, quantity, price, Liquidity.MAKER)
-        if record.filled_quantity == record.quantity:
+        if record.quantity is not None and record.filled_quantity >= record.quantity:
             record.status = OrderStatus.FILLED  # by evidence, not by what may follow
         self._desk.touch(record, fill)
         self._matcher.after_fill(instrument, record, quantity)
         self._matcher.arrive_exits()
         return fill
 
-    def _check(
+    def _check_left(
         self, instrument: Instrument, record: OrderRecord, quantity: Decimal, price: Decimal
     ) -> None:
         if record.quantity is not None:
@@ -100,6 +103,8 @@ class Corrections:
             raise InvalidFieldError(
                 "quantity", quantity, f"above zero and at most {left}, which is left of the order"
             )
+
+    def _check_price(self, record: OrderRecord, price: Decimal) -> None:
         if not is_within(record.side, price, record.price):
             raise InvalidFieldError(
                 "price", price, f"a price no worse than the order's limit ({record.price})"
@@ -197,7 +202,7 @@ class Corrections:
 
         An ended order does not work again: it is CANCELLED, by the evidence.
         """
-        whole = record.quantity is not None and record.filled_quantity == record.quantity
+        whole = record.quantity is not None and record.filled_quantity >= record.quantity
         if record.status is OrderStatus.FILLED and not whole:
             record.status, record.status_reason = OrderStatus.CANCELLED, BUSTED
         elif whole and not is_live(record):

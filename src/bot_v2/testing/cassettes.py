@@ -91,28 +91,35 @@ def _imported(name: str) -> Any:
         ) from error
 
 
-class _Serializer:
-    """Writes a cassette with its head first, and refuses to write a secret."""
+class _Keeper:
+    """Keeps what vcrpy would write: where its own saving fails, connections stay in its hands."""
 
-    def __init__(self, provenance: Provenance, scrubber: Scrubber) -> None:
-        self._provenance = provenance
-        self._scrubber = scrubber
-        self._yaml = _imported("vcr.serializers.yamlserializer")
+    def __init__(self) -> None:
+        self.text = ""
 
-    def serialize(self, cassette: dict[str, Any]) -> str:
-        head = self._yaml.serialize({HEAD: self._provenance.as_data()})
-        text = f"{head}{self._yaml.serialize(cassette)}"
-        if self._scrubber.text(text) != text:
-            raise CassetteError("the recording still holds a secret: nothing was written")
-        return text
+    def load_cassette(self, cassette_path: str, serializer: object) -> Any:
+        """Say that there is nothing yet."""
+        raise _imported("vcr.persisters.filesystem").CassetteNotFoundError
 
-    def deserialize(self, text: str) -> Any:
-        return self._yaml.deserialize(text)
+    def save_cassette(self, cassette_path: str, cassette_dict: Any, serializer: Any) -> None:
+        """Keep the traffic as text."""
+        self.text = _imported("vcr.serialize").serialize(cassette_dict, serializer)
+
+
+def _write(path: Path, provenance: Provenance, scrubber: Scrubber, traffic: str) -> None:
+    head = _imported("vcr.serializers.yamlserializer").serialize({HEAD: provenance.as_data()})
+    text = f"{head}{traffic}"
+    if scrubber.text(text) != text:
+        raise CassetteError("the recording still holds a secret: nothing was written")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextmanager
 def recording(path: Path, provenance: Provenance, scrubber: Scrubber) -> Iterator[None]:
     """Record the HTTP traffic of a block; the file is replaced when the block ends.
+
+    A block that raises, or has no traffic, leaves no file.
 
     Raises:
         CassetteError: a known secret is left in it; no file is written.
@@ -138,11 +145,13 @@ def recording(path: Path, provenance: Provenance, scrubber: Scrubber) -> Iterato
         decode_compressed_response=True,
         match_on=MATCH_ON,
     )
-    recorder.register_serializer("scrubbed", _Serializer(provenance, scrubber))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    keeper = _Keeper()
+    recorder.register_persister(keeper)
     path.unlink(missing_ok=True)
-    with recorder.use_cassette(str(path), serializer="scrubbed"):
+    with recorder.use_cassette(str(path)):
         yield
+    if keeper.text:
+        _write(path, provenance, scrubber, keeper.text)
 
 
 @contextmanager

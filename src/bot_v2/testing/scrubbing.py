@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import attrs
 
-BLANK: Final = "***"
-"""What stands where a secret was."""
+from bot_v2.features.brokerages.http.redaction import BLANK, SURE_WORDS, blank_fields
 
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key"}
 )
 """The headers that are blanked whatever else is said, in small letters."""
 
-_SECRET_WORDS: Final = (
-    "secret",
-    "passw",
-    "passphrase",
-    "token",
-    "signature",
-    "apikey",
-    "api_key",
-    "api-key",
-    "access-key",
-    "access-sign",
-)
-"""A header, a query field or a field of a body with one of these in its name is blanked."""
-
-_JSON_FIELD: Final = re.compile(
-    r'(?P<before>"(?P<name>[^"\\]+)"\s*:\s*)(?P<value>"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*)'
-)
-_FORM_FIELD: Final = re.compile(r"(?P<before>(?:^|&)(?P<name>[^=&\s]+)=)(?P<value>[^&\s]*)")
-
 
 @attrs.frozen(kw_only=True)
 class Scrubber:
     """Takes secrets out of traffic.
 
-    What is known is looked for everywhere; what is not is recognised by the name of its field.
+    What is known is looked for everywhere; what is not is recognised by the name of its field, if
+    the name leaves no doubt: a replay needs the rest as it was.
     Nothing is parsed and printed again: a number keeps its digits.
     """
 
@@ -55,7 +35,7 @@ class Scrubber:
     def is_secret(self, name: str) -> bool:
         """Return whether a field of that name carries a secret."""
         small = name.lower()
-        return small in self.fields or any(word in small for word in _SECRET_WORDS)
+        return small in self.fields or any(word in small for word in SURE_WORDS)
 
     def text(self, text: str) -> str:
         """Return a text without the known secrets."""
@@ -96,10 +76,4 @@ class Scrubber:
         return kept if isinstance(value, list) else kept[0]
 
     def _body_text(self, text: str) -> str:
-        is_json = text.lstrip()[:1] in ("{", "[")
-        pattern, blank = (_JSON_FIELD, f'"{BLANK}"') if is_json else (_FORM_FIELD, BLANK)
-
-        def replace(found: re.Match[str]) -> str:
-            return found["before"] + blank if self.is_secret(found["name"]) else found[0]
-
-        return self.text(pattern.sub(replace, text))
+        return self.text(blank_fields(text, self.is_secret))

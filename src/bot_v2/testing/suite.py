@@ -3,8 +3,8 @@
     class TestAcme(BrokerageContract):
         exemptions = {"BC-O160": "the broker has no IOC orders"}
 
-The tests are run on the fixture `brokerage`; the fixtures `venue`, `contract_profile` and
-`reopen_brokerage` are used where they are defined. No test can be overridden.
+The tests are run on the fixture `brokerage`; the fixtures `venue`, `contract_profile`,
+`reopen_brokerage` and `contract_mode` are used where they are defined. No test can be overridden.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class BrokerageContract:
     def check_card(self, request: pytest.FixtureRequest, card: Card) -> None:
         """Run one card on the fixtures, and note what became of it."""
         __tracebackhide__ = True
-        mode = Mode(request.config.getoption("contract_mode", Mode.SIMULATOR))
+        asked = request.config.getoption("contract_mode", Mode.SIMULATOR)
+        mode = Mode(_optional(request, "contract_mode", asked))
         reason = self.exemptions.get(card.id)
         if reason is not None:
             result = CardResult(card_id=card.id, status=Status.EXEMPT, reason=reason)

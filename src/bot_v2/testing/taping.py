@@ -24,7 +24,7 @@ from bot_v2.testing.cassettes import (
 from bot_v2.testing.conformance import CardResult, Status
 from bot_v2.testing.context import CheckContext
 from bot_v2.testing.live_guard import Mode
-from bot_v2.testing.runner import run_card
+from bot_v2.testing.runner import run_card, why_not
 from bot_v2.testing.scrubbing import Scrubber
 
 _AGAINST = {
@@ -48,16 +48,16 @@ class Taping:
         """Run a card on live, recorded or simulated traffic."""
         if self.mode is Mode.CASSETTE:
             return self._replay(card, context)
-        if not self.record or self.folder is None:
+        if not self.record or self.folder is None or not card.replayable:
             return run_card(card, context, clean_up=clean_up)
         return self._record(card, context, self.folder)
 
     def _replay(self, card: Card, context: CheckContext) -> CardResult:
         path = None if self.folder is None else self.folder / f"{card.id}.yaml"
-        reason = ""
-        if not card.replayable:
+        reason = why_not(card, context.broker, None) or ""
+        if not reason and not card.replayable:
             reason = "no recording can answer it: it depends on what the adapter makes up"
-        elif path is None or not path.exists():
+        elif not reason and (path is None or not path.exists()):
             reason = "no cassette is recorded for it"
         if reason or path is None:
             return CardResult(card_id=card.id, status=Status.SKIPPED, reason=reason)

@@ -8,6 +8,9 @@
     POST   /market    {"symbol", "bid", "ask", "size"} set the market of a product
     POST   /halt      {"symbol", "halted"}             suspend a product, or let it trade again
     POST   /fills     {"order_id", "quantity", "price", "late"}  fill an order now
+    GET    /limits                                     how fast a caller may ask
+    POST   /limits    {class: {"per_s", "burst"}}      limit requests; {} limits them as documented
+    DELETE /limits                                     limit nothing
     POST   /clock     {"seconds"}                      move the clock on
     GET    /clock                                      the venue's time
 
@@ -32,6 +35,7 @@ from bot_v2.features.brokerages.core.decimals import decimal_from_text
 from bot_v2.features.brokerages.core.errors import BrokerageError, InvalidFieldError
 from bot_v2.simulation.faults import Fault
 from bot_v2.venues.exact_json import object_from_json, to_json
+from bot_v2.venues.rate_limits import RateLimit
 from bot_v2.venues.requests import Record
 
 if TYPE_CHECKING:
@@ -141,6 +145,28 @@ def _advance(venue: Venue, body: Mapping[str, Any], query: Mapping[str, str]) ->
     return _time(venue, body, query)
 
 
+def _limits(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
+    return venue.rate_limits()
+
+
+def _limit(venue: Venue, body: Mapping[str, Any], _: Mapping[str, str]) -> Record:
+    asked = {name: _rate_limit(name, told) for name, told in body.items()}
+    venue.limit_rates(asked or None)
+    return venue.rate_limits()
+
+
+def _unlimit(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
+    venue.limit_rates({})
+    return venue.rate_limits()
+
+
+def _rate_limit(name: str, told: object) -> RateLimit:
+    if not isinstance(told, dict) or set(told) != {"per_s", "burst"}:
+        raise InvalidFieldError(name, told, '{"per_s": number, "burst": whole number}')
+    per_s = told["per_s"]
+    return RateLimit(float(per_s) if isinstance(per_s, Decimal) else per_s, told["burst"])
+
+
 def _time(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
     return {"time": venue.state.clock().isoformat()}
 
@@ -165,6 +191,9 @@ ACTS: Final[tuple[Act, ...]] = (
     ("POST", "/market", _set_market),
     ("POST", "/halt", _halt),
     ("POST", "/fills", _fill),
+    ("GET", "/limits", _limits),
+    ("POST", "/limits", _limit),
+    ("DELETE", "/limits", _unlimit),
     ("POST", "/clock", _advance),
     ("GET", "/clock", _time),
 )

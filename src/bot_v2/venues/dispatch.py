@@ -10,6 +10,7 @@ from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.simulation.faults import Fault
 from bot_v2.venues.exact_json import to_json
 from bot_v2.venues.faults import ON_REQUESTS, WITHOUT_EFFECT, FaultPlan
+from bot_v2.venues.rate_limits import RateLimiter
 from bot_v2.venues.request_log import RequestLog
 from bot_v2.venues.requests import (
     ApiAnswer,
@@ -53,10 +54,14 @@ class Dispatcher:
         state: the venue; its lock is held while a request has its effect.
         plan: what is to go wrong.
         log: where each request is noted.
+        limits: refuses requests of which there are too many.
     """
 
-    def __init__(self, state: VenueState, plan: FaultPlan, log: RequestLog) -> None:
+    def __init__(
+        self, state: VenueState, plan: FaultPlan, log: RequestLog, limits: RateLimiter
+    ) -> None:
         """Let everyone in who says who they are."""
+        self._limits = limits
         self._state = state
         self._plan = plan
         self._log = log
@@ -107,6 +112,7 @@ class Dispatcher:
             try:
                 if not endpoint.is_public:
                     dialect.admit(endpoint, request)
+                self._limits.charge(endpoint, request)
                 self._state.refresh(is_read=endpoint.method == "GET")
                 said = endpoint.answer(request)
             except RefusedError as refused:

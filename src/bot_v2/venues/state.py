@@ -229,6 +229,13 @@ class VenueState:
             self._tell()
 
     def _tell(self) -> None:
+        """Tell what happened; what a listener does about it is told after that."""
+        self._tell_once()
+        while any(account.news for account in self.accounts.values()):
+            self._changed, self._printed = set(), []
+            self._tell_once()
+
+    def _tell_once(self) -> None:
         told: list[tuple[VenueAccount, list[OrderEvent]]] = []
         for account in self.accounts.values():
             events, account.news = account.news, []

@@ -21,6 +21,7 @@ from bot_v2.venues.dispatch import Dispatcher, Served
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.http_app import build_app
 from bot_v2.venues.market import MovingMarket
+from bot_v2.venues.rate_limits import PRIVATE, PUBLIC, RateLimit, RateLimiter, by_class
 from bot_v2.venues.request_log import LoggedRequest, RequestLog
 from bot_v2.venues.requests import ApiRequest, Endpoint
 from bot_v2.venues.server import HOST, Listener, VenueServer
@@ -45,7 +46,8 @@ class Venue:
         self._plan = plan
         self._seed = seed
         self._log = RequestLog()
-        self._dispatcher = Dispatcher(state, plan, self._log)
+        self._limits = RateLimiter(state.clock, self._counted_as)
+        self._dispatcher = Dispatcher(state, plan, self._log, self._limits)
         self._server = VenueServer()
         self._wires: list[Listener] = []
         self._admin: Listener | None = None
@@ -79,6 +81,18 @@ class Venue:
 
     def on_faults_cleared(self) -> None:
         """Let go of what a fault held back."""
+
+    def documented_limits(self) -> Mapping[str, RateLimit]:
+        """Return how fast the broker says that a caller may ask, by class of requests."""
+        return {}
+
+    def limit_class(self, endpoint: Endpoint) -> str:
+        """Return the class of requests that an endpoint is limited with."""
+        return by_class(endpoint)
+
+    def caller_of(self, request: ApiRequest) -> str:  # noqa: ARG002 - a venue of one key needs no more
+        """Return by whom an admitted request is counted: the key, or nobody in particular."""
+        return ""
 
     # Listening
 
@@ -222,6 +236,28 @@ class Venue:
             self._is_listening = True
         self.on_faults_cleared()
 
+    def limit_rates(self, limits: Mapping[str, RateLimit] | None = None) -> None:
+        """Refuse requests that come too fast, from now on; nothing is limited before.
+
+        Args:
+            limits: by class of requests. None: what the broker documents. Empty: none any more.
+
+        Raises:
+            InvalidFieldError: the broker documents none, or has no such class.
+        """
+        known = self.documented_limits()
+        wanted = known if limits is None else limits
+        if limits is None and not known:
+            raise InvalidFieldError("limits", None, "limits: this broker documents none")
+        for name in wanted:
+            if name not in (known or (PUBLIC, PRIVATE)):
+                raise InvalidFieldError("limits", name, ", ".join(known or (PUBLIC, PRIVATE)))
+        self._limits.set(wanted)
+
+    def rate_limits(self) -> dict[str, object]:
+        """Return the limits that are on, as JSON can hold them."""
+        return self._limits.as_data()
+
     def planned_faults(self) -> dict[str, object]:
         """Return what is still to go wrong, as JSON can hold it."""
         return self._plan.as_data()
@@ -291,6 +327,11 @@ class Venue:
     def call(self, action: Callable[[], None]) -> None:
         """Have something done in the loop of the sockets."""
         self._server.call(action)
+
+    def _counted_as(self, endpoint: Endpoint, request: ApiRequest) -> tuple[str, str]:
+        # Who asks what anybody may ask is counted by address, and there is one: this machine's.
+        caller = "" if endpoint.is_public else self.caller_of(request)
+        return self.limit_class(endpoint), caller
 
     def _canonical(self, symbol: str) -> str:
         return self.native_symbols().get(symbol, symbol)

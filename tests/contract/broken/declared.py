@@ -29,6 +29,7 @@ async def _price_later(self: Any, symbol: str) -> Decimal:
 
 
 def _trades_to_come(self: Any, symbol: str, limit: int = 100) -> Any:
+    """Be the fault on purpose: a declared method that is a stub, which BC-TR020 has to catch."""
     raise NotImplementedError
 
 

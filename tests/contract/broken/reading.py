@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from bot_v2.features.brokerages.core.errors import OrderNotFoundError
+from bot_v2.features.brokerages.core.errors import BrokerAPIError, OrderNotFoundError
 from bot_v2.features.brokerages.core.order_status import (
     ENDED_STATUSES,
     LIVE_STATUSES,
@@ -111,6 +111,17 @@ def _cancelled_empty(order: Order) -> Any:
 
 def _limit_as_average(order: Order) -> Any:
     return forged(order, average_fill_price=order.price if order.filled_quantity else None)
+
+
+def _capped(order: Order) -> Any:
+    quantity = order.quantity or order.filled_quantity
+    return forged(order, filled_quantity=min(quantity, order.filled_quantity))
+
+
+def _refuses_overfill(order: Order) -> Any:
+    if order.overfilled_quantity:
+        raise BrokerAPIError("more was filled than ordered")
+    return order
 
 
 def _last_fill_only(broker: Any, real: Any, order_id: str) -> Any:
@@ -349,6 +360,22 @@ BROKEN: Final = (
             "BC-L030": "the order to be filled by 0.2858",
         },
         catalogue=("P05",),
+    ),
+    Broken(
+        name="an overfill cut",
+        fault="The filled quantity is at most what was ordered.",
+        on=PAPER,
+        alter={"get_order": returned(_capped)},
+        caught_by={"BC-L120": "the order to be filled by 0.7145"},
+        catalogue=("S11",),
+    ),
+    Broken(
+        name="an overfill is an error",
+        fault="One order with more filled than ordered keeps list_orders() from telling any.",
+        on=PAPER,
+        alter={"list_orders": each(_refuses_overfill)},
+        caught_by={"BC-L120": "Unexpected BrokerAPIError: "},
+        catalogue=("S11", "P17"),
     ),
     Broken(
         name="what remains for what was filled",

@@ -121,14 +121,16 @@ def test_events_come_as_they_are_said() -> None:
 
 def test_a_lost_connection_is_a_gap_and_another_is_made() -> None:
     """After a cut the gap comes first, then what the next connection says."""
-    with ScriptedServer(says("hello", "a", then=cut), says("hello", "b")) as server:
-        with open_stream(server) as events:
-            assert next(events) == "a"
-            gap = next(events)
-            assert isinstance(gap, StreamGap)
-            assert "the connection was lost" in gap.reason
-            assert (gap.timestamp, gap.missed) == (NOW, None)
-            assert next(events) == "b"
+    with (
+        ScriptedServer(says("hello", "a", then=cut), says("hello", "b")) as server,
+        open_stream(server) as events,
+    ):
+        assert next(events) == "a"
+        gap = next(events)
+        assert isinstance(gap, StreamGap)
+        assert "the connection was lost" in gap.reason
+        assert (gap.timestamp, gap.missed) == (NOW, None)
+        assert next(events) == "b"
     assert server.connections == 2
 
 
@@ -148,11 +150,13 @@ def test_a_peaceful_end_by_the_broker_is_a_gap_too() -> None:
     def leave(connection: ServerConnection) -> None:
         connection.close(1012, "maintenance")
 
-    with ScriptedServer(says("hello", then=leave), says("hello", "b")) as server:
-        with open_stream(server) as events:
-            gap = next(events)
-            assert isinstance(gap, StreamGap)
-            assert "1012 maintenance" in gap.reason
+    with (
+        ScriptedServer(says("hello", then=leave), says("hello", "b")) as server,
+        open_stream(server) as events,
+    ):
+        gap = next(events)
+        assert isinstance(gap, StreamGap)
+        assert "1012 maintenance" in gap.reason
 
 
 def test_attempts_wait_longer_each_time_and_as_long_as_asked() -> None:
@@ -191,10 +195,12 @@ def test_a_connection_that_lasts_starts_the_waits_anew() -> None:
 
     bounds = attrs.evolve(QUICK, backoff_initial_s=0.01, backoff_max_s=3600, steady_s=0.001)
     scripts = [says("hello", then=last_then_cut)] * 12
-    with ScriptedServer(*scripts, says("hello", "end")) as server:
-        # Without a fresh start the waits would add up to forty seconds.
-        with open_stream(server, bounds) as events:
-            gaps = sum(isinstance(event, StreamGap) for event in _until(events, "end"))
+    # Without a fresh start the waits would add up to forty seconds.
+    with (
+        ScriptedServer(*scripts, says("hello", "end")) as server,
+        open_stream(server, bounds) as events,
+    ):
+        gaps = sum(isinstance(event, StreamGap) for event in _until(events, "end"))
     assert gaps == 12
 
 
@@ -208,12 +214,14 @@ def _until(events: Iterator[str | StreamGap], last: str) -> Iterator[str | Strea
 def test_silence_is_noticed() -> None:
     """A connection on which nothing is said is a gap, and is given up."""
     bounds = attrs.evolve(QUICK, silence_max_s=0.3)
-    with ScriptedServer(says("hello"), says("hello", "b")) as server:
-        with open_stream(server, bounds) as events:
-            gap = next(events)
-            assert isinstance(gap, StreamGap)
-            assert "nothing was said for 0.3 s" in gap.reason
-            assert next(events) == "b"
+    with (
+        ScriptedServer(says("hello"), says("hello", "b")) as server,
+        open_stream(server, bounds) as events,
+    ):
+        gap = next(events)
+        assert isinstance(gap, StreamGap)
+        assert "nothing was said for 0.3 s" in gap.reason
+        assert next(events) == "b"
 
 
 def test_pings_keep_a_quiet_connection() -> None:
@@ -231,13 +239,12 @@ def test_pings_keep_a_quiet_connection() -> None:
         with connection.protocol_mutex:
             hush.wait(PATIENCE_S)
 
-    with ScriptedServer(quiet, says("hello", "b")) as server:
-        with open_stream(server, bounds) as events:
-            assert next(events) == "still there"
-            gap = next(events)
-            assert isinstance(gap, StreamGap)
-            assert "no answer to pings" in gap.reason
-            hush.set()
+    with ScriptedServer(quiet, says("hello", "b")) as server, open_stream(server, bounds) as events:
+        assert next(events) == "still there"
+        gap = next(events)
+        assert isinstance(gap, StreamGap)
+        assert "no answer to pings" in gap.reason
+        hush.set()
 
 
 def test_what_cannot_be_had_is_raised_on_opening() -> None:
@@ -259,20 +266,24 @@ def test_what_cannot_be_had_is_raised_on_opening() -> None:
 
 def test_a_key_that_is_refused_later_ends_the_stream_with_its_error() -> None:
     """A connection that begins with a refusal is not tried for ever."""
-    with ScriptedServer(says("hello", "a", then=cut), says("!auth")) as server:
-        with open_stream(server) as events:
-            assert next(events) == "a"
-            assert isinstance(next(events), StreamGap)
-            with pytest.raises(AuthenticationError, match="the key is wrong"):
-                next(events)
+    with (
+        ScriptedServer(says("hello", "a", then=cut), says("!auth")) as server,
+        open_stream(server) as events,
+    ):
+        assert next(events) == "a"
+        assert isinstance(next(events), StreamGap)
+        with pytest.raises(AuthenticationError, match="the key is wrong"):
+            next(events)
 
 
 def test_a_key_that_expires_on_a_good_connection_is_shown_again() -> None:
     """A refusal in the middle is a gap, and a new connection says who we are anew."""
-    with ScriptedServer(says("hello", "!auth"), says("hello", "b")) as server:
-        with open_stream(server) as events:
-            assert isinstance(next(events), StreamGap)
-            assert next(events) == "b"
+    with (
+        ScriptedServer(says("hello", "!auth"), says("hello", "b")) as server,
+        open_stream(server) as events,
+    ):
+        assert isinstance(next(events), StreamGap)
+        assert next(events) == "b"
 
 
 def test_leaving_ends_thread_and_socket() -> None:
@@ -328,6 +339,8 @@ def test_what_is_due_is_done_without_messages() -> None:
     def tick() -> list[str | StreamGap]:
         return due.pop(0) if due else []
 
-    with ScriptedServer(says("hello")) as server:
-        with open_stream(server, make_talk=lambda: Words(tick)) as events:
-            assert next(events) == "due"
+    with (
+        ScriptedServer(says("hello")) as server,
+        open_stream(server, make_talk=lambda: Words(tick)) as events,
+    ):
+        assert next(events) == "due"

@@ -216,6 +216,24 @@ def test_the_controls_over_http(
     assert control(venue, "POST", "/clock", {"seconds": 3600})["time"] > before
 
 
+def test_rate_limits_are_set_by_the_controls(
+    venue: CoinbaseVenue, connection: http.client.HTTPConnection
+) -> None:
+    """As documented, or as asked for; what is limited is answered with 429."""
+    documented = control(venue, "POST", "/limits", {})
+    assert documented["private"] == {"per_s": 30, "burst": 30}
+    slow = {"private": {"per_s": 0.01, "burst": 1}}
+    assert control(venue, "POST", "/limits", slow) == slow
+    statuses = []
+    for _ in range(2):
+        answer = ask(venue, connection, "GET", f"{ORDERS}/historical/batch")
+        answer.read()
+        statuses.append(answer.status)
+    assert statuses == [200, 429]
+    assert control(venue, "GET", "/limits") == slow
+    assert control(venue, "DELETE", "/limits") == {}
+
+
 def test_the_controls_stay_when_the_wire_is_cut(venue: CoinbaseVenue) -> None:
     """A refused connection can be ended by the same means by which it was asked for."""
     control(venue, "POST", "/faults", {"fault": "reset_before"})
@@ -235,6 +253,10 @@ def test_the_controls_stay_when_the_wire_is_cut(venue: CoinbaseVenue) -> None:
         ("/market", {"symbol": "BTC-USD", "bid": "3", "ask": "2", "size": "1"}),
         ("/fills", {"order_id": "never", "quantity": "1", "price": "1"}),
         ("/clock", {"seconds": -1}),
+        ("/limits", {"private": 3}),
+        ("/limits", {"private": {"per_s": 0, "burst": 1}}),
+        ("/limits", {"private": {"per_s": "1", "burst": 1}}),
+        ("/limits", {"never": {"per_s": 1, "burst": 1}}),
     ],
 )
 def test_a_control_that_makes_no_sense_says_so(

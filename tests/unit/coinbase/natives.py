@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
 from bot_v2.features.brokerages.coinbase.exchange_adapter import CoinbaseExchangeBrokerage
+from bot_v2.features.brokerages.coinbase.factory import class_for
 from bot_v2.features.brokerages.coinbase.settings import read_settings
 from bot_v2.features.brokerages.http.calls import Call, Reply, Request
 
@@ -20,6 +21,38 @@ PERPETUALS = "3f9a6f0e-0000-4000-8000-00000000bbbb"
 
 # A key made for these tests alone: thirty-two bytes of an Ed25519 key.
 ED25519 = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
+
+STANDING: dict[str, Any] = {
+    "portfolios": [
+        {
+            "portfolio_uuid": PERPETUALS,
+            "collateral": "50.5",
+            "position_notional": "20.00",
+            "portfolio_initial_margin": "0.1",
+            "portfolio_im_notional": {"value": "20.00", "currency": "USDC"},
+            "portfolio_maintenance_margin": "0.066",
+            "portfolio_mm_notional": {"value": "1.4", "currency": "USDC"},
+            "liquidation_buffer": "51.35",
+            "total_balance": {"value": "52.75", "currency": "USDC"},
+        }
+    ],
+    "summary": {
+        "unrealized_pnl": {"value": "2.25", "currency": "USDC"},
+        "buying_power": {"value": "32.75", "currency": "USDC"},
+        "total_balance": {"value": "52.75", "currency": "USDC"},
+        "max_withdrawal_amount": {"value": "30.5", "currency": "USDC"},
+    },
+}
+
+BREAKDOWN: dict[str, Any] = {
+    "breakdown": {
+        "portfolio": {"uuid": PORTFOLIO, "name": "Main", "type": "DEFAULT", "deleted": False},
+        "portfolio_balances": {
+            "total_balance": {"value": "1250.50", "currency": "USD"},
+            "total_cash_equivalent_balance": {"value": "1000", "currency": "USD"},
+        },
+    }
+}
 
 SPOT: dict[str, Any] = {
     "product_id": "BTC-USD",
@@ -188,7 +221,9 @@ def brokerage(
     """Return a connected brokerage on Advanced Trade, and what answers it."""
     transport: Any = FakeTransport({**ANSWERS, **answers})
     settings = read_settings({**CREDENTIALS, **given}, {})
-    broker = CoinbaseBrokerage(
+    kind = class_for(settings)
+    assert issubclass(kind, CoinbaseBrokerage)
+    broker = kind(
         settings, clock=clock, ids=lambda: "made-id", nonces=lambda: "n", transport=transport
     )
     broker.connect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -19,6 +20,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     InvalidRequestError,
     InvalidSymbolError,
     MarketDataUnavailableError,
+    MissingDependencyError,
     ModifyRejectedError,
     OrderModification,
     OrderNotFoundError,
@@ -465,8 +467,19 @@ def test_spot_is_kept_as_a_balance(method: str) -> None:
 def test_enabled_perpetuals_need_a_portfolio_for_them() -> None:
     """It is said at connect, not at the first order."""
     answers: dict[str, Any] = {f"GET {API}/portfolios": {"portfolios": []}}
-    with pytest.raises(InvalidRequestError, match="COINBASE_ENABLE_DERIVATIVES"):
+    with pytest.raises(InvalidRequestError, match=r"COINBASE_ENABLE_DERIVATIVES.*2026-10-01"):
         brokerage(answers, enable_derivatives=True)
+
+
+@pytest.mark.parametrize("symbol", ["SOL-USDC-PERP", "SOL-PERP-INTX"])
+def test_a_perpetual_that_is_not_listed_may_have_moved(symbol: str) -> None:
+    """The error says what Coinbase says of perpetuals; of other products it does not."""
+    broker, _ = _with_perpetuals({})
+    with pytest.raises(InvalidSymbolError, match=r"not among the perpetuals.*2026-10-01"):
+        broker.get_product(symbol)
+    with pytest.raises(InvalidSymbolError) as caught:
+        broker.get_product("SOL-USD")
+    assert "2026" not in str(caught.value)
 
 
 # The session.
@@ -547,7 +560,7 @@ def test_nothing_is_sent_before_connect_or_after_disconnect() -> None:
 
 
 def test_an_exchange_order_is_told_in_the_reply() -> None:
-    """Its id is a UUID, with hyphens or without."""
+    """Its id is a UUID: with hyphens at the broker, and without them here."""
     broker, transport = exchange({"POST /orders": EXCHANGE_ORDER})
     ref = "00112233445566778899aabbccddeeff"
     result = broker.place_order(
@@ -556,7 +569,7 @@ def test_an_exchange_order_is_told_in_the_reply() -> None:
     assert result.order is not None
     assert result.order.client_order_id == ref
     assert transport.sent[-1].body == {
-        "client_oid": ref,
+        "client_oid": "00112233-4455-6677-8899-aabbccddeeff",
         "product_id": "BTC-USD",
         "side": "buy",
         "type": "limit",
@@ -567,6 +580,18 @@ def test_an_exchange_order_is_told_in_the_reply() -> None:
     }
     with pytest.raises(InvalidFieldError, match="32"):
         broker.place_order(attrs.evolve(REQUEST, client_order_id="abc"))
+
+
+def test_an_exchange_order_is_looked_up_by_its_uuid() -> None:
+    """With hyphens, as it was sent; what is no UUID is no order's, and nobody is asked."""
+    path = "GET /orders/client%3A00112233-4455-6677-8899-aabbccddeeff"
+    broker, transport = exchange({path: EXCHANGE_ORDER})
+    assert broker.get_order_by_client_id("00112233445566778899aabbccddeeff").order_id == "e0"
+    sent = len(transport.sent)
+    for never in ("abc", "g" * 32, "", "00112233-4455-6677-8899-aabbccddeeff"):
+        with pytest.raises(OrderNotFoundError):
+            broker.get_order_by_client_id(never)
+    assert len(transport.sent) == sent
 
 
 @pytest.mark.parametrize(
@@ -638,3 +663,14 @@ def test_exchange_balances_are_those_of_the_key_s_profile() -> None:
     assert broker.get_balance("USD").total == D(10)
     assert broker.get_balance("BTC").total == 0
     assert broker.list_positions() == []
+
+
+def test_without_the_vendors_client_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All else works without."""
+    broker, _ = brokerage({})
+    monkeypatch.setitem(sys.modules, "coinbase.rest", None)
+    with pytest.raises(MissingDependencyError, match=r"bot-v2\[coinbase\]") as caught:
+        _ = broker.native
+    assert caught.value.extra == "coinbase"

@@ -7,14 +7,17 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 
 from bot_v2.features.brokerages.core.interfaces import BrokerageError
 from tests.unit.coinbase.natives import (
     API,
+    BREAKDOWN,
     EXCHANGE_ACCOUNT,
     EXCHANGE_ORDER,
     EXCHANGE_PRODUCT,
@@ -23,15 +26,19 @@ from tests.unit.coinbase.natives import (
     ORDER,
     PERMISSIONS,
     PERPETUAL,
+    PERPETUALS,
+    PORTFOLIO,
     SPOT,
+    STANDING,
     brokerage,
     exchange,
 )
-from tests.unit.coinbase.test_adapter import REQUEST
+from tests.unit.coinbase.test_adapter import POSITION, REQUEST
 
 SMALL = 20_000
 NIGHTLY = 1_000_000
 
+CONTRACT = attrs.evolve(REQUEST, symbol="ETH-USDC-PERP", quantity=Decimal(1))
 MINUTE = timedelta(minutes=1)
 BOOK = {
     "pricebook": {
@@ -91,9 +98,29 @@ ADVANCED_READS: dict[str, tuple[object, Callable[[Any], object]]] = {
         {"fee_tier": {"maker_fee_rate": "0.004", "taker_fee_rate": "0.006"}},
         lambda broker: broker.get_fees("BTC-USD"),
     ),
+    f"GET {API}/portfolios/{PORTFOLIO}": (BREAKDOWN, lambda broker: broker.get_account()),
     f"POST {API}/orders/batch_cancel": (
         {"results": [{"success": True, "order_id": ORDER["order_id"], "failure_reason": ""}]},
         lambda broker: broker.cancel_order(ORDER["order_id"]),
+    ),
+}
+
+PERPETUAL_READS: dict[str, tuple[object, Callable[[Any], object]]] = {
+    f"GET {API}/intx/portfolio/{PERPETUALS}": (
+        STANDING,
+        lambda broker: (broker.get_account(), broker.get_margin()),
+    ),
+    f"POST {API}/orders/preview": (
+        {"order_total": "5", "commission_total": "0.1", "order_margin_total": "2.5", "errs": []},
+        lambda broker: (broker.get_order_margin(CONTRACT), broker.preview_order(CONTRACT)),
+    ),
+    f"GET {API}/intx/positions/{PERPETUALS}": (
+        {"positions": [POSITION]},
+        lambda broker: broker.list_positions(),
+    ),
+    f"GET {API}/products": (
+        {"products": [SPOT, PERPETUAL]},
+        lambda broker: broker.get_products(),
     ),
 }
 
@@ -148,7 +175,7 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from _paths(member, (*path, index))
 
 
-def _mutated(body: object, chance: random.Random) -> bytes:
+def mutated(body: object, chance: random.Random) -> bytes:
     """Return a body of which something is changed, gone, doubled or broken off."""
     value = json.loads(json.dumps(body))
     for _ in range(chance.randint(1, 3)):
@@ -190,7 +217,13 @@ def _mutate(times: int, seed: int) -> tuple[int, int]:
     chance = random.Random(seed)
     advanced, wire_a = brokerage({})
     other, wire_b = exchange({})
-    tables = ((advanced, wire_a, ADVANCED_READS), (other, wire_b, EXCHANGE_READS))
+    listed = {f"GET {API}/products": {"products": [SPOT, PERPETUAL]}}
+    perpetuals, wire_c = brokerage(listed, enable_derivatives=True)
+    tables = (
+        (advanced, wire_a, ADVANCED_READS),
+        (other, wire_b, EXCHANGE_READS),
+        (perpetuals, wire_c, PERPETUAL_READS),
+    )
     good: dict[str, Any] = {
         path: body for _, _, table in tables for path, (body, _) in table.items()
     }
@@ -198,9 +231,9 @@ def _mutate(times: int, seed: int) -> tuple[int, int]:
         transport.answers |= {path: good[path] for path in table}
     answered = 0
     for count in range(times):
-        broker, transport, table = tables[count % 2]
+        broker, transport, table = tables[count % 3]
         path = chance.choice(list(table))
-        raw = _mutated(good[path], chance)
+        raw = mutated(good[path], chance)
         status = chance.choice((200, 200, 200, 200, 200, 200, 400, 401, 404, 500))
         transport.answers[path] = (status, raw)
         if status == 401:
@@ -233,7 +266,7 @@ def test_whatever_a_write_is_answered_with_its_outcome_is_told() -> None:
     chance = random.Random(5)
     broker, transport = brokerage({})
     for _ in range(2_000):
-        raw = _mutated(chance.choice((TAKEN, REFUSED)), chance)
+        raw = mutated(chance.choice((TAKEN, REFUSED)), chance)
         transport.answers[f"POST {API}/orders"] = (chance.choice((200, 200, 400, 500)), raw)
         try:
             result = broker.place_order(REQUEST)

@@ -164,7 +164,6 @@ def test_options_of_a_request_are_part_of_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"filled_quantity": D("2.0001")}, "filled_quantity"),
         ({"filled_quantity": D("-1")}, "filled_quantity"),
         ({"quantity": D(0)}, "quantity"),
         ({"quantity": D(-2)}, "quantity"),
@@ -174,7 +173,7 @@ def test_options_of_a_request_are_part_of_it() -> None:
     ],
 )
 def test_an_incoherent_order_is_refused(changes: dict[str, Any], field: str) -> None:
-    """An order cannot say that more was filled than ordered, or a price for nothing."""
+    """An order cannot say that less than nothing was filled, or a price for nothing."""
     with pytest.raises(api.InvalidFieldError) as caught:
         order(**changes)
     assert caught.value.field == f"Order.{field}"
@@ -184,7 +183,16 @@ def test_an_incoherent_order_is_refused(changes: dict[str, Any], field: str) -> 
 def test_the_remaining_quantity_is_known_where_the_quantity_is() -> None:
     """What is left is the quantity less what was filled; None where nobody says the quantity."""
     assert order(filled_quantity=D("0.5")).remaining_quantity == D("1.5")
+    assert order(filled_quantity=D("0.5")).overfilled_quantity == 0
     assert order(quantity=None, notional=D(10)).remaining_quantity is None
+    assert order(quantity=None, notional=D(10)).overfilled_quantity is None
+
+
+def test_an_order_may_be_filled_by_more_than_was_ordered() -> None:
+    """Nothing remains then, and by how much is told to the last digit."""
+    over = order(filled_quantity=D("2.0000000000000000000000000000000001"))
+    assert over.remaining_quantity == 0
+    assert over.overfilled_quantity == D("1E-34")
 
 
 @pytest.mark.parametrize(

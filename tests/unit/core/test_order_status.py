@@ -86,6 +86,9 @@ def report(status: S, filled: str, minutes: int | None = None, quantity: D = QUA
         # late fills that complete it make it FILLED, whatever was said of its end
         (report(S.CANCELLED, "1", 2), report(S.PARTIALLY_FILLED, "2", 1), S.FILLED, "2"),
         (report(S.FILLED, "2", 1), report(S.CANCELLED, "1", 2), S.FILLED, "2"),
+        # and so does what goes beyond it: brokers overfill
+        (report(S.CANCELLED, "1", 2), report(S.PARTIALLY_FILLED, "2.5", 1), S.FILLED, "2.5"),
+        (report(S.FILLED, "2", 1), report(S.FILLED, "2.5", 2), S.FILLED, "2.5"),
         # what was filled only grows, whatever order the reports arrive in
         (report(S.PARTIALLY_FILLED, "1.5"), report(S.PARTIALLY_FILLED, "1"), None, "1.5"),
         (report(S.PARTIALLY_FILLED, "1"), report(S.PARTIALLY_FILLED, "1.5"), None, "1.5"),
@@ -130,7 +133,7 @@ def test_a_report_of_another_order_is_refused() -> None:
 @st.composite
 def reports(draw: st.DrawFn) -> Order:
     """Draw any coherent report of the order."""
-    filled = draw(st.sampled_from(["0", "0.5", "1", "2"]))
+    filled = draw(st.sampled_from(["0", "0.5", "1", "2", "2.5"]))
     allowed = [status for status in S if status is not S.FILLED or filled != "0"]
     return report(draw(st.sampled_from(allowed)), filled, draw(st.none() | st.integers(0, 3)))
 

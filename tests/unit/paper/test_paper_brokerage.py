@@ -351,7 +351,22 @@ def test_a_flat_position_is_none_and_cannot_be_closed(bench: Bench) -> None:
     assert bench.broker.get_position("AAPL") is None
     with pytest.raises(InvalidRequestError) as refusal:
         bench.broker.close_position("AAPL")
-    assert refusal.value.outcome is Outcome.NOT_SENT
+    assert refusal.value.outcome is Outcome.REJECTED
+    assert bench.broker.list_orders() == []
+
+
+def test_what_the_exchange_refuses_was_sent(bench: Bench) -> None:
+    """An end in the past is seen by the exchange's clock: the call arrived, and is REJECTED."""
+    past = buy(
+        type=OrderType.LIMIT,
+        price=Decimal(90),
+        time_in_force=TimeInForce.GTD,
+        expires_at=START - timedelta(days=1),
+    )
+    with pytest.raises(InvalidFieldError, match="expires_at") as refusal:
+        bench.broker.place_order(past)
+    assert refusal.value.outcome is Outcome.REJECTED
+    assert bench.broker.session.link.requests_received("place_order") == 1
     assert bench.broker.list_orders() == []
 
 

@@ -62,7 +62,24 @@ def test_a_late_fill_is_booked_and_the_order_stays_ended() -> None:
     bench.engine.late_fill(order.order_id, D(2), D(100))
     assert bench.order(order).status is FILLED
     with pytest.raises(api.InvalidFieldError):
-        bench.engine.late_fill(order.order_id, D(1), D(100))
+        bench.engine.late_fill(order.order_id, D(0), D(100))
+    bench.engine.verify()
+
+
+def test_a_late_fill_of_more_than_was_ordered_is_booked() -> None:
+    """The position and the money are of what was filled; a bust of the excess leaves it FILLED."""
+    bench = Bench(fees=FEES)
+    bench.quote("99", "101")
+    order = bench.place(BUY, "3", price="100")
+    bench.engine.fill(order.order_id, D(3), D(100))
+    excess = bench.engine.late_fill(order.order_id, D(2), D(100))
+    over = bench.order(order)
+    assert (over.status, over.filled_quantity, over.overfilled_quantity) == (FILLED, D(5), D(2))
+    assert bench.total("BTC") == D(5)
+    bench.engine.verify()
+    bench.engine.bust_fill(excess.trade_id)
+    assert (bench.order(order).status, bench.order(order).filled_quantity) == (FILLED, D(3))
+    assert bench.total("BTC") == D(3)
     bench.engine.verify()
 
 

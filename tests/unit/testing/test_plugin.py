@@ -227,6 +227,21 @@ def test_cassette_mode_says_that_nothing_is_recorded(certification: pytest.Pytes
     result.stdout.fnmatch_lines(["skipped: no cassette is recorded for it: BC-S010"])
 
 
+def test_a_suite_may_say_its_mode(certification: pytest.Pytester) -> None:
+    """The fixture `contract_mode` counts, whatever the option says; the table shows the mode."""
+    body = "@pytest.fixture\n    def contract_mode(self):\n        return 'cassette'"
+    certification.makepyfile(test_mine="import pytest\n" + SUITE.format(body=body))
+    result = run(certification, "-k", "BC-S010 or BC-S120", "--contract-mode", "simulator")
+    result.assert_outcomes(skipped=2, deselected=len(all_cards()) - 2)
+    result.stdout.fnmatch_lines(
+        [
+            "paper * contract (cassette): *",
+            "skipped: no cassette is recorded for it: BC-S010",
+            "skipped: needs a simulated venue: BC-S120",
+        ]
+    )
+
+
 def test_the_plugin_is_idle_where_no_suite_is_used() -> None:
     """In a new interpreter it loads next to nothing, and no part of the suite."""
     code = (

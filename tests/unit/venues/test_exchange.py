@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,6 +13,8 @@ from bot_v2.venues.coinbase.exchange_venue import CoinbaseExchangeVenue
 from tests.unit.venues.callers import exchange_call, send
 
 D = Decimal
+
+MINE = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
 
 def order(**changed: Any) -> dict[str, Any]:
@@ -66,13 +69,15 @@ def test_a_signature_covers_time_method_target_and_body(exchange: CoinbaseExchan
 
 def test_an_order_lives_and_dies(exchange: CoinbaseExchangeVenue) -> None:
     """Open, found by either id, cancelled, and then done for ever."""
-    placed = place(exchange, client_oid="mine")
+    placed = place(exchange, client_oid=MINE.hex)
     assert (placed["status"], placed["size"], placed["price"]) == (
         "open",
         "0.10000000",
         "50000.00000000",
     )
-    assert exchange_call(exchange, "GET", "/orders/client:mine") == (200, placed)
+    assert placed["client_oid"] == str(MINE)
+    for told in (MINE, MINE.hex):
+        assert exchange_call(exchange, "GET", f"/orders/client:{told}") == (200, placed)
     assert exchange_call(exchange, "DELETE", f"/orders/{placed['id']}") == (200, placed["id"])
     _, said = exchange_call(exchange, "GET", f"/orders/{placed['id']}")
     assert (said["status"], said["done_reason"], said["settled"]) == ("done", "canceled", False)
@@ -80,6 +85,15 @@ def test_an_order_lives_and_dies(exchange: CoinbaseExchangeVenue) -> None:
     assert again == (400, {"message": "Order already done"})
     never = exchange_call(exchange, "DELETE", "/orders/never")
     assert never == (404, {"message": "order not found"})
+
+
+def test_a_used_client_oid_is_taken_again(exchange: CoinbaseExchangeVenue) -> None:
+    """It is a tag: a second order is made, and found by it from then on."""
+    first, second = (place(exchange, client_oid=str(MINE)) for _ in range(2))
+    assert first["id"] != second["id"]
+    assert exchange_call(exchange, "GET", f"/orders/client:{MINE}") == (200, second)
+    assert exchange_call(exchange, "GET", f"/orders/{first['id']}") == (200, first)
+    assert [one.client_order_id for one in exchange.orders_received()] == [MINE.hex] * 2
 
 
 def test_a_purchase_by_funds_includes_the_fee(exchange: CoinbaseExchangeVenue) -> None:
@@ -113,6 +127,8 @@ def test_every_kind_of_order(
 
 
 REFUSALS = (
+    ({"client_oid": "mine"}, 400, "Invalid client_oid"),
+    ({"client_oid": 7}, 400, "Invalid client_oid"),
     ({"size": "100"}, 400, "Insufficient funds"),
     ({"size": "0.123456789"}, 400, "size too precise"),
     ({"price": "50000.001"}, 400, "price too precise"),

@@ -173,7 +173,7 @@ def _await_filled(ctx: CheckContext, order_id: str, due: Decimal) -> Decimal:
 
 @card(
     "BC-L100",
-    "What was filled only grows, and never exceeds the order.",
+    "What was filled only grows, and no fill counts twice.",
     Section.MODELS,
     needs_venue=True,
 )
@@ -197,3 +197,28 @@ def _statuses(ctx: CheckContext) -> None:
         expect(isinstance(order.status, OrderStatus), "an OrderStatus", order)
         if order.status is OrderStatus.UNKNOWN:
             expect(bool(order.native_status), "the broker's word for it", order)
+
+
+@card(
+    "BC-L120",
+    "An order of which more was filled than ordered is told as it is.",
+    Section.EVIDENCE,
+    needs_venue=True,
+    catalogue=("S11",),
+)
+def _overfilled(ctx: CheckContext) -> None:
+    """A filled order is filled by a quarter more: it is read, and listed among the others."""
+    other = ctx.place_resting()
+    order_id, part, price = _partly_filled(ctx)
+    ctx.venue.fill(order_id, EXACT.subtract(ctx.market.quantity, part), price)
+    ctx.await_status(order_id, OrderStatus.FILLED)
+    ctx.venue.late_fill(order_id, part, price)
+    all_of_it = EXACT.add(ctx.market.quantity, part)
+    order = ctx.await_order(
+        order_id, lambda order: order.filled_quantity == all_of_it, f"filled by {all_of_it}"
+    )
+    expect(order.status is OrderStatus.FILLED, "FILLED", order)
+    expect_equal(order.overfilled_quantity, part, "what was filled beyond the order")
+    listed = {one.order_id: one.filled_quantity for one in ctx.broker.list_orders()}
+    expect_equal(listed.get(order_id), all_of_it, "the filled quantity in list_orders()")
+    expect(other in listed, "the other order in list_orders()", sorted(listed))

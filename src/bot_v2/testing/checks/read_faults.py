@@ -67,16 +67,84 @@ def _expect_all_fail(
     return errors
 
 
-@card(
-    "BC-F010",
-    "A read without a connection is ConnectionError, never an empty answer.",
-    Section.FAILED_READ,
-    faults=(Fault.RESET_BEFORE,),
-    catalogue=("T01", "T02", "V12"),
+_FAILS = (
+    # the card, what it says, the fault, what every read raises, how it is looked at, its numbers
+    (
+        "BC-F010",
+        "A read without a connection is ConnectionError, never an empty answer.",
+        Fault.RESET_BEFORE,
+        ConnectionError,
+        "Every read fails before a byte leaves, as often as it is tried.",
+        ("T01", "T02", "V12"),
+    ),
+    (
+        "BC-F030",
+        "A 5xx to a read is an error, never an empty answer.",
+        Fault.SERVER_ERROR,
+        BrokerUnavailableError,
+        "Every read gets a 5xx, as often as it is tried: BrokerUnavailableError.",
+        ("T09", "V12"),
+    ),
+    (
+        "BC-F040",
+        "A 503 to a read is BrokerUnavailableError.",
+        Fault.UNAVAILABLE,
+        BrokerUnavailableError,
+        "Every read gets a 503, as often as it is tried.",
+        ("T10", "V08"),
+    ),
+    (
+        "BC-F060",
+        "A body that is not the broker's is an error of a read.",
+        Fault.MALFORMED,
+        BrokerageError,
+        "Every read gets another body than documented; none guesses.",
+        ("T08", "P08", "P17"),
+    ),
+    (
+        "BC-F070",
+        "An empty body is an error of a read, not an empty list.",
+        Fault.EMPTY,
+        BrokerageError,
+        "Every read gets nothing.",
+        ("T08", "V12"),
+    ),
+    (
+        "BC-F080",
+        "A body that ends in the middle is an error of a read.",
+        Fault.TRUNCATED,
+        BrokerageError,
+        "Every read gets half of its answer; the half is not taken for the whole.",
+        ("T08",),
+    ),
+    (
+        "BC-F090",
+        "A reset during the response is an error of a read.",
+        Fault.RESET_AFTER,
+        ConnectionError,
+        "Every read loses its connection, as often as it is tried: ConnectionError.",
+        ("T07",),
+    ),
 )
-def _reset_before(ctx: CheckContext) -> None:
-    """Every read fails before a byte leaves, as often as it is tried."""
-    _expect_all_fail(ctx, Fault.RESET_BEFORE, ConnectionError)
+
+
+def _fails_card(
+    card_id: str,
+    sentence: str,
+    fault: Fault,
+    kind: type[BrokerageError],
+    method: str,
+    catalogue: tuple[str, ...],
+) -> None:
+    def check(ctx: CheckContext) -> None:
+        _expect_all_fail(ctx, fault, kind)
+
+    check.__doc__ = method
+    card(card_id, sentence, Section.FAILED_READ, faults=(fault,), catalogue=catalogue)(check)
+
+
+for _row in _FAILS:
+    _fails_card(*_row)
 
 
 @card(
@@ -97,30 +165,6 @@ def _timeout(ctx: CheckContext) -> None:
 
 
 @card(
-    "BC-F030",
-    "A 5xx to a read is an error, never an empty answer.",
-    Section.FAILED_READ,
-    faults=(Fault.SERVER_ERROR,),
-    catalogue=("T09", "V12"),
-)
-def _server_error(ctx: CheckContext) -> None:
-    """Every read gets a 5xx, as often as it is tried: BrokerUnavailableError."""
-    _expect_all_fail(ctx, Fault.SERVER_ERROR, BrokerUnavailableError)
-
-
-@card(
-    "BC-F040",
-    "A 503 to a read is BrokerUnavailableError.",
-    Section.FAILED_READ,
-    faults=(Fault.UNAVAILABLE,),
-    catalogue=("T10", "V08"),
-)
-def _unavailable(ctx: CheckContext) -> None:
-    """Every read gets a 503, as often as it is tried."""
-    _expect_all_fail(ctx, Fault.UNAVAILABLE, BrokerUnavailableError)
-
-
-@card(
     "BC-F050",
     "A 429 to a read is RateLimitError, with the wait that the broker asks for.",
     Section.ERRORS,
@@ -133,54 +177,6 @@ def _rate_limit(ctx: CheckContext) -> None:
         wait_s = error.retry_after_s
         fits = isinstance(wait_s, int | float) and 0 <= wait_s < float("inf")
         expect(fits, "retry_after_s, in seconds", error)
-
-
-@card(
-    "BC-F060",
-    "A body that is not the broker's is an error of a read.",
-    Section.FAILED_READ,
-    faults=(Fault.MALFORMED,),
-    catalogue=("T08", "P08", "P17"),
-)
-def _malformed(ctx: CheckContext) -> None:
-    """Every read gets another body than documented; none guesses."""
-    _expect_all_fail(ctx, Fault.MALFORMED, BrokerageError)
-
-
-@card(
-    "BC-F070",
-    "An empty body is an error of a read, not an empty list.",
-    Section.FAILED_READ,
-    faults=(Fault.EMPTY,),
-    catalogue=("T08", "V12"),
-)
-def _empty(ctx: CheckContext) -> None:
-    """Every read gets nothing."""
-    _expect_all_fail(ctx, Fault.EMPTY, BrokerageError)
-
-
-@card(
-    "BC-F080",
-    "A body that ends in the middle is an error of a read.",
-    Section.FAILED_READ,
-    faults=(Fault.TRUNCATED,),
-    catalogue=("T08",),
-)
-def _truncated(ctx: CheckContext) -> None:
-    """Every read gets half of its answer; the half is not taken for the whole."""
-    _expect_all_fail(ctx, Fault.TRUNCATED, BrokerageError)
-
-
-@card(
-    "BC-F090",
-    "A reset during the response is an error of a read.",
-    Section.FAILED_READ,
-    faults=(Fault.RESET_AFTER,),
-    catalogue=("T07",),
-)
-def _reset_after(ctx: CheckContext) -> None:
-    """Every read loses its connection, as often as it is tried: ConnectionError."""
-    _expect_all_fail(ctx, Fault.RESET_AFTER, ConnectionError)
 
 
 @card(

@@ -67,40 +67,87 @@ def _expect_unknown_and_one(ctx: CheckContext, fault: Fault, made: int) -> None:
     expect_equal(orders, made, "the number of orders at the venue")
 
 
-@card(
-    "BC-W010",
-    "A placement that is never answered is UNKNOWN, and is not repeated.",
-    Section.OUTCOME,
-    faults=(Fault.DROP_AFTER_ACCEPT,),
-    catalogue=("T04", "T14", "T15"),
+_UNKNOWN = (
+    # the card, what it says, the fault, how many orders it leaves, how it is looked at, its numbers
+    (
+        "BC-W010",
+        "A placement that is never answered is UNKNOWN, and is not repeated.",
+        Fault.DROP_AFTER_ACCEPT,
+        1,
+        "The venue takes the order and says nothing: one request arrived, one order is there.",
+        ("T04", "T14", "T15"),
+    ),
+    (
+        "BC-W020",
+        "A placement that was lost on the way is UNKNOWN all the same, and is not repeated.",
+        Fault.DROP_BEFORE_ACCEPT,
+        0,
+        "The venue gets the request, does nothing and says nothing: the caller cannot know.",
+        ("T05", "V09"),
+    ),
+    (
+        "BC-W030",
+        "A placement whose connection is reset during the response is UNKNOWN.",
+        Fault.RESET_AFTER,
+        1,
+        "The venue takes the order and resets: one request arrived, one order is there.",
+        ("T07", "T13"),
+    ),
+    (
+        "BC-W050",
+        "A 5xx to a placement is UNKNOWN, and is not repeated.",
+        Fault.SERVER_ERROR,
+        1,
+        "The venue takes the order and answers 5xx: one request arrived, one order is there.",
+        ("T09",),
+    ),
+    (
+        "BC-W060",
+        "A 503 to a placement is UNKNOWN: a reader cannot tell it from one with an effect.",
+        Fault.UNAVAILABLE,
+        0,
+        "The venue answers 503 and does nothing: one request arrived, no order is there.",
+        ("T10",),
+    ),
+    (
+        "BC-W070",
+        "A body that is not the broker's is UNKNOWN.",
+        Fault.MALFORMED,
+        1,
+        "The venue takes the order and answers with another body.",
+        ("T08", "P08"),
+    ),
+    (
+        "BC-W080",
+        "An empty body is UNKNOWN: a success without an id is none.",
+        Fault.EMPTY,
+        1,
+        "The venue takes the order and answers with nothing.",
+        ("T08", "P13"),
+    ),
+    (
+        "BC-W090",
+        "A body that ends in the middle is UNKNOWN.",
+        Fault.TRUNCATED,
+        1,
+        "The venue takes the order and answers with half of it.",
+        ("T08",),
+    ),
 )
-def _dropped_after(ctx: CheckContext) -> None:
-    """The venue takes the order and says nothing: one request arrived, one order is there."""
-    _expect_unknown_and_one(ctx, Fault.DROP_AFTER_ACCEPT, made=1)
 
 
-@card(
-    "BC-W020",
-    "A placement that was lost on the way is UNKNOWN all the same, and is not repeated.",
-    Section.OUTCOME,
-    faults=(Fault.DROP_BEFORE_ACCEPT,),
-    catalogue=("T05", "V09"),
-)
-def _dropped_before(ctx: CheckContext) -> None:
-    """The venue gets the request, does nothing and says nothing: the caller cannot know."""
-    _expect_unknown_and_one(ctx, Fault.DROP_BEFORE_ACCEPT, made=0)
+def _unknown_card(
+    card_id: str, sentence: str, fault: Fault, made: int, method: str, catalogue: tuple[str, ...]
+) -> None:
+    def check(ctx: CheckContext) -> None:
+        _expect_unknown_and_one(ctx, fault, made)
+
+    check.__doc__ = method
+    card(card_id, sentence, Section.OUTCOME, faults=(fault,), catalogue=catalogue)(check)
 
 
-@card(
-    "BC-W030",
-    "A placement whose connection is reset during the response is UNKNOWN.",
-    Section.OUTCOME,
-    faults=(Fault.RESET_AFTER,),
-    catalogue=("T07", "T13"),
-)
-def _reset_after(ctx: CheckContext) -> None:
-    """The venue takes the order and resets: one request arrived, one order is there."""
-    _expect_unknown_and_one(ctx, Fault.RESET_AFTER, made=1)
+for _row in _UNKNOWN:
+    _unknown_card(*_row)
 
 
 @card(
@@ -116,66 +163,6 @@ def _reset_before(ctx: CheckContext) -> None:
     with ctx.nothing_arrives("place_order"):
         _fail(ctx, Fault.RESET_BEFORE, ConnectionError, outcome=Outcome.NOT_SENT)
     expect_equal(len(ctx.venue.orders_received()), taken, "the number of orders at the venue")
-
-
-@card(
-    "BC-W050",
-    "A 5xx to a placement is UNKNOWN, and is not repeated.",
-    Section.OUTCOME,
-    faults=(Fault.SERVER_ERROR,),
-    catalogue=("T09",),
-)
-def _server_error(ctx: CheckContext) -> None:
-    """The venue takes the order and answers 5xx: one request arrived, one order is there."""
-    _expect_unknown_and_one(ctx, Fault.SERVER_ERROR, made=1)
-
-
-@card(
-    "BC-W060",
-    "A 503 to a placement is UNKNOWN: a reader cannot tell it from one with an effect.",
-    Section.OUTCOME,
-    faults=(Fault.UNAVAILABLE,),
-    catalogue=("T10",),
-)
-def _unavailable(ctx: CheckContext) -> None:
-    """The venue answers 503 and does nothing: one request arrived, no order is there."""
-    _expect_unknown_and_one(ctx, Fault.UNAVAILABLE, made=0)
-
-
-@card(
-    "BC-W070",
-    "A body that is not the broker's is UNKNOWN.",
-    Section.OUTCOME,
-    faults=(Fault.MALFORMED,),
-    catalogue=("T08", "P08"),
-)
-def _malformed(ctx: CheckContext) -> None:
-    """The venue takes the order and answers with another body."""
-    _expect_unknown_and_one(ctx, Fault.MALFORMED, made=1)
-
-
-@card(
-    "BC-W080",
-    "An empty body is UNKNOWN: a success without an id is none.",
-    Section.OUTCOME,
-    faults=(Fault.EMPTY,),
-    catalogue=("T08", "P13"),
-)
-def _empty(ctx: CheckContext) -> None:
-    """The venue takes the order and answers with nothing."""
-    _expect_unknown_and_one(ctx, Fault.EMPTY, made=1)
-
-
-@card(
-    "BC-W090",
-    "A body that ends in the middle is UNKNOWN.",
-    Section.OUTCOME,
-    faults=(Fault.TRUNCATED,),
-    catalogue=("T08",),
-)
-def _truncated(ctx: CheckContext) -> None:
-    """The venue takes the order and answers with half of it."""
-    _expect_unknown_and_one(ctx, Fault.TRUNCATED, made=1)
 
 
 @card(

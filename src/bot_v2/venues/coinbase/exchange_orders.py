@@ -1,26 +1,34 @@
 """Orders of the Exchange API: place, cancel, read, and their executions.
 
-Source: https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/orders
+Sources: https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/orders; that nobody looks
+whether a client_oid was used: https://forums.coinbasecloud.dev/t/requirements-for-client-order-id/870
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 import attrs
 
-from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, decimal_from_text, divide
+from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.fills import Fill, Liquidity
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES, OrderStatus
-from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType, TimeInForce
+from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.shared.types import IdSource
 from bot_v2.simulation.received import ReceivedOrder
 from bot_v2.venues.account import VenueAccount
+from bot_v2.venues.coinbase.exchange_asked import (
+    TIFS,
+    asked_in,
+    client_oid_in,
+    uuid_from_text,
+)
 from bot_v2.venues.coinbase.exchange_dialect import refused
 from bot_v2.venues.coinbase.exchange_paging import page_of
 from bot_v2.venues.coinbase.listings import Listing
@@ -33,20 +41,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 CLIENT: Final = "client:"
 """What a client_oid is preceded by where an order's id is expected."""
 
-SIDES: Final = {"buy": OrderSide.BUY, "sell": OrderSide.SELL}
-STOP_SIDES: Final = {"loss": OrderSide.SELL, "entry": OrderSide.BUY}
-TIFS: Final = {
-    "GTC": TimeInForce.GTC,
-    "GTT": TimeInForce.GTD,
-    "IOC": TimeInForce.IOC,
-    "FOK": TimeInForce.FOK,
-}
 TIF_WORDS: Final = {tif: word for word, tif in TIFS.items()}
-CANCEL_AFTER: Final = {
-    "min": timedelta(minutes=1),
-    "hour": timedelta(hours=1),
-    "day": timedelta(days=1),
-}
 STATUS_WORDS: Final = {
     # apiOrderStatus of the API's own description; an untriggered stop is "active".
     OrderStatus.PENDING: "pending",
@@ -78,7 +73,7 @@ class Placed:
     number: int
     """1 for the first."""
     client_oid: str | None
-    """The caller's id. None: none was given."""
+    """The caller's tag: a UUID. None: none was given."""
     funds: Decimal | None
     """What was to be spent, fees included. None: the size says how much."""
     post_only: bool
@@ -118,8 +113,9 @@ class ExchangeOrders:
         self._user_id = user_id
         self._ids = ids
         self._page_max = page_max
-        self._placed: dict[str, Placed] = {}
-        self._by_client: dict[str, str] = {}
+        self.placed: dict[str, Placed] = {}
+        """What orders were placed with, by id."""
+        self._by_client: dict[UUID, str] = {}
 
     # Writes
 
@@ -129,24 +125,23 @@ class ExchangeOrders:
         listing = self._listings.get(str(body.get("product_id")))
         if listing is None:
             raise refused(404, "Product not found")
-        asked, funds = self._read(body, listing)
-        client_oid = body.get("client_oid")
-        if client_oid is not None and not isinstance(client_oid, str):
-            raise ValueError("client_oid is a text")
-        order = self._state.write(lambda: self._take(asked, client_oid or None, funds, body))
+        asked, funds = asked_in(body, listing, self._state.clock(), self._account)
+        client_oid = client_oid_in(body)
+        order = self._state.write(lambda: self._take(asked, client_oid, funds, body))
         return self._said(self._account.engine.get_order(order.order_id))
 
     def _take(
         self,
         asked: OrderRequest,
-        client_oid: str | None,
+        client_oid: UUID | None,
         funds: Decimal | None,
         body: Mapping[str, Any],
     ) -> Order:
-        order = self._account.engine.place(asked, client_order_id=client_oid or self._ids())
-        self._placed[order.order_id] = Placed(
-            number=len(self._placed) + 1,
-            client_oid=client_oid,
+        # A client_oid is a tag: nobody looks whether it was used, so the engine has ids of its own.
+        order = self._account.engine.place(asked, client_order_id=self._ids())
+        self.placed[order.order_id] = Placed(
+            number=len(self.placed) + 1,
+            client_oid=None if client_oid is None else str(client_oid),
             funds=funds,
             post_only=asked.post_only,
             stp=str(body.get("stp") or "dc"),
@@ -154,7 +149,11 @@ class ExchangeOrders:
         if client_oid is not None:
             self._by_client[client_oid] = order.order_id
         self._state.received.append(
-            ReceivedOrder(order_id=order.order_id, client_order_id=client_oid, symbol=order.symbol)
+            ReceivedOrder(
+                order_id=order.order_id,
+                client_order_id=None if client_oid is None else client_oid.hex,
+                symbol=order.symbol,
+            )
         )
         return order
 
@@ -199,14 +198,14 @@ class ExchangeOrders:
         found = [
             order
             for order in self._account.orders()
-            if order.order_id in self._placed
+            if order.order_id in self.placed
             and (product is None or order.symbol == product)
             and ("all" in statuses or self._status(order) in statuses)
             and (start is None or _placed_at(order) >= moment_from_text(start))
             and (end is None or _placed_at(order) <= moment_from_text(end))
         ]
         page, headers = page_of(
-            found, lambda order: self._placed[order.order_id].number, request, self._page_max
+            found, lambda order: self.placed[order.order_id].number, request, self._page_max
         )
         return ApiAnswer(200, [self._said(order) for order in page], headers)
 
@@ -228,8 +227,9 @@ class ExchangeOrders:
     def _find(self, name: str) -> Order:
         order_id = name
         if name.startswith(CLIENT):
-            order_id = self._by_client.get(name.removeprefix(CLIENT), "")
-        if order_id not in self._placed:
+            client_oid = uuid_from_text(name.removeprefix(CLIENT))
+            order_id = "" if client_oid is None else self._by_client.get(client_oid, "")
+        if order_id not in self.placed:
             raise refused(404, "order not found")
         return self._account.order(order_id)
 
@@ -244,82 +244,10 @@ class ExchangeOrders:
             return quote.ask is not None and quote.ask >= stop
         return quote.bid is not None and quote.bid <= stop
 
-    # What is asked for
-
-    def _read(
-        self, body: Mapping[str, Any], listing: Listing
-    ) -> tuple[OrderRequest, Decimal | None]:
-        side = SIDES.get(str(body.get("side")))
-        kind = str(body.get("type") or "limit")
-        if side is None:
-            raise refused(400, "invalid side")
-        if kind not in ("limit", "market", "stop"):
-            raise refused(400, "invalid type")
-        size, funds = _amount(body, "size"), _amount(body, "funds")
-        price, stop = _amount(body, "price"), _amount(body, "stop_price")
-        self._check(listing, size, funds, (price, stop))
-        terms: dict[str, Any] = {"symbol": listing.product.symbol, "side": side}
-        if kind == "market":
-            return self._market(terms, size, funds)
-        if size is None or price is None:
-            raise refused(400, "size and price are required")
-        word = str(body.get("time_in_force") or "GTC")
-        if word not in TIFS:
-            raise refused(400, "invalid time_in_force")
-        terms |= {"quantity": size, "price": price, "time_in_force": TIFS[word]}
-        if word == "GTT":
-            after = CANCEL_AFTER.get(str(body.get("cancel_after") or "min"))
-            if after is None:
-                raise refused(400, "invalid cancel_after")
-            terms["expires_at"] = self._state.clock() + after
-        if stop is None:
-            post_only = body.get("post_only") is True
-            return OrderRequest(**terms, type=OrderType.LIMIT, post_only=post_only), None
-        asked = body.get("stop")
-        if asked is not None and STOP_SIDES.get(str(asked)) is not side:
-            raise refused(400, "stop loss orders sell, and stop entry orders buy")
-        return OrderRequest(**terms, type=OrderType.STOP_LIMIT, stop_price=stop), None
-
-    def _market(
-        self, terms: dict[str, Any], size: Decimal | None, funds: Decimal | None
-    ) -> tuple[OrderRequest, Decimal | None]:
-        ioc = {**terms, "time_in_force": TimeInForce.IOC}
-        if (size is None) == (funds is None):
-            raise refused(400, "size or funds is required")
-        if funds is None:
-            return OrderRequest(**ioc, quantity=size), None
-        # What is spent includes the fee: the value is what is left of it.
-        rate = self._account.engine.get_fees(terms["symbol"]).taker or ZERO
-        value = divide(funds, EXACT.add(Decimal(1), rate), 8, Rounding.DOWN)
-        return OrderRequest(**ioc, notional=value), funds
-
-    def _check(
-        self,
-        listing: Listing,
-        size: Decimal | None,
-        funds: Decimal | None,
-        prices: tuple[Decimal | None, ...],
-    ) -> None:
-        product = listing.product
-        least, most = product.min_order_size or ZERO, product.max_order_size
-        step, tick = product.size_increment, product.price_increment
-        if size is not None and size < least:
-            raise refused(400, f"size is too small. Minimum size is {least}")
-        if size is not None and most is not None and size > most:
-            raise refused(400, f"size is too large. Maximum size is {most}")
-        if size is not None and step is not None and EXACT.remainder(size, step):
-            raise refused(400, "size too precise")
-        if any(one is not None and tick and EXACT.remainder(one, tick) for one in prices):
-            raise refused(400, "price too precise")
-        price = prices[0]
-        value = funds if size is None or price is None else EXACT.multiply(size, price)
-        if value is not None and value < (product.min_notional or ZERO):
-            raise refused(400, "funds is too small")
-
     # What is said
 
     def _said(self, order: Order) -> Record:
-        placed = self._placed[order.order_id]
+        placed = self.placed[order.order_id]
         fills = self._account.fills_of(order.order_id)
         fees = value = ZERO
         for fill in fills:
@@ -343,11 +271,10 @@ class ExchangeOrders:
             "status": self._status(order),
             "settled": not live and bool(order.filled_quantity),
         }
+        size = order.quantity if placed.funds is None else None
         optional: dict[str, object] = {
             "client_oid": placed.client_oid,
-            "size": None
-            if placed.funds is not None or order.quantity is None
-            else padded(order.quantity, 8),
+            "size": None if size is None else padded(size, 8),
             "funds": None if order.notional is None else padded(order.notional, 16),
             "specified_funds": None if placed.funds is None else padded(placed.funds, 16),
             "price": None if order.price is None else padded(order.price, 8),
@@ -387,14 +314,3 @@ def _placed_at(order: Order) -> datetime:
 
 def _stop_word(side: OrderSide) -> str:
     return "entry" if side is OrderSide.BUY else "loss"
-
-
-def _amount(body: Mapping[str, Any], name: str) -> Decimal | None:
-    value = body.get(name)
-    if value in (None, ""):
-        return None
-    # The API takes numbers in strings and as such; a JSON number is read exactly.
-    amount = decimal_from_text(str(value), name)
-    if amount <= 0:
-        raise refused(400, f"{name} is too small")
-    return amount

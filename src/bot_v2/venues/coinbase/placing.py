@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from bot_v2.features.brokerages.core.account_summary import Margin
 from bot_v2.features.brokerages.core.accounts import PositionSide
 from bot_v2.features.brokerages.core.decimals import EXACT, decimal_from_text
 from bot_v2.features.brokerages.core.errors import BrokerageError
@@ -142,7 +143,7 @@ class Placing:
             "errs": errs,
             "warning": [],
             "is_max": False,
-            "order_margin_total": "",
+            "order_margin_total": _margin_of(engine.get_margin(), margin, listing),
             "leverage": str(body.get("leverage") or ""),
             "long_leverage": "",
             "short_leverage": "",
@@ -325,3 +326,11 @@ def _no_cost() -> Record:
     names = "order_total commission_total quote_size base_size best_bid best_ask slippage"
     cost: Record = dict.fromkeys(names.split(), "0")
     return {**cost, "warning": [], "is_max": False}
+
+
+def _margin_of(now: Margin, then: Margin | None, listing: Listing) -> str:
+    """Return what an order needs of margin; empty for spot, and for what would be refused."""
+    if then is None or not listing.is_contract:
+        return ""
+    before, after = now.initial_margin or ZERO, then.initial_margin or ZERO
+    return plain(max(EXACT.subtract(after, before), ZERO))

@@ -36,11 +36,15 @@ from bot_v2.venues.coinbase.tickets import TicketBook, leg_for
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.ids import IdCounter, seeded_uuid
 from bot_v2.venues.market import opening_book
-from bot_v2.venues.requests import ApiRequest, Endpoint
+from bot_v2.venues.rate_limits import PRIVATE, PUBLIC, RateLimit
+from bot_v2.venues.requests import ApiRequest, Endpoint, RefusedError
 from bot_v2.venues.state import VenueState
 from bot_v2.venues.venue import Venue
 
 API: Final = "/api/v3/brokerage"
+
+LIMITS: Final = {PUBLIC: RateLimit(10, 10), PRIVATE: RateLimit(30, 30)}
+"""https://docs.cdp.coinbase.com/advanced-trade/docs/rest-api-rate-limits; bursts are not told."""
 
 
 class CoinbaseVenue(Venue):
@@ -96,7 +100,14 @@ class CoinbaseVenue(Venue):
         self._derivatives = DerivativesApi(state, self._listings, portfolios[INTX], seed)
         self._app = CoinbaseAppApi(state, self._listings, seed, venue_clock())
         self.reset_market()
-        channels = Channels(state, self._listings, self._tickets, writer, candles)
+        channels = Channels(
+            state,
+            self._listings,
+            self._tickets,
+            writer,
+            candles,
+            self._derivatives.futures_balance,
+        )
         self._hub = StreamHub(state, plan, self._dialect, channels, self.call)
 
     @property
@@ -111,6 +122,17 @@ class CoinbaseVenue(Venue):
             opening_book(one.product, one.price, OPENING_VALUE, now, self._seed)
             for one in self._listings.values()
         )
+
+    def documented_limits(self) -> Mapping[str, RateLimit]:
+        """Return the limits of Advanced Trade: 30 a second by user, and 10 by address."""
+        return LIMITS
+
+    def caller_of(self, request: ApiRequest) -> str:
+        """Return the name of the key that a request is signed with; a public one has none."""
+        try:
+            return self._dialect.key_of(request).name
+        except RefusedError:
+            return ""
 
     def native_symbols(self) -> Mapping[str, str]:
         """Return the canonical symbol of each product id."""
@@ -143,7 +165,7 @@ class CoinbaseVenue(Venue):
             read("/portfolios/{portfolio_uuid}", "get_account", accounts.breakdown),
             read("/transaction_summary", "get_fees", accounts.transaction_summary),
             write("/orders", "place_order", orders.create),
-            write("/orders/preview", "preview_order", orders.preview, VIEW),
+            write("/orders/preview", "preview_order get_order_margin", orders.preview, VIEW),
             write("/orders/edit", "modify_order", orders.edit),
             write("/orders/edit_preview", "preview_modification", orders.preview_edit, VIEW),
             write("/orders/batch_cancel", "cancel_order", orders.cancel),
@@ -153,8 +175,16 @@ class CoinbaseVenue(Venue):
             ),
             read("/orders/historical/fills", "list_fills", orders.list_fills),
             read("/orders/historical/{order_id}", "get_order", orders.get),
-            read("/intx/portfolio/{portfolio_uuid}", "get_margin", derivatives.portfolio),
-            read("/intx/positions/{portfolio_uuid}", "list_positions", derivatives.positions),
+            read(
+                "/intx/portfolio/{portfolio_uuid}",
+                "get_margin get_order_margin get_account",
+                derivatives.portfolio,
+            ),
+            read(
+                "/intx/positions/{portfolio_uuid}",
+                "list_positions get_position",
+                derivatives.positions,
+            ),
             read("/intx/positions/{portfolio_uuid}/{symbol}", "get_position", derivatives.position),
             read("/intx/balances/{portfolio_uuid}", "list_balances", derivatives.balances),
             write("/intx/multi_asset_collateral", "set_collateral", derivatives.collateral),

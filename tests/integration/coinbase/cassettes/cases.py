@@ -47,19 +47,36 @@ ACCOUNTS: Final[Mapping[str, Account]] = {
 """The accounts that cards are recorded of, by the folder of their cassettes."""
 
 _CARDS: Final = (
-    # The session, the account, the products and their prices.
-    *("BC-S010", "BC-A010", "BC-I010", "BC-M010", "BC-M070", "BC-QU010", "BC-TR010", "BC-CA010"),
-    # The life of an order: taken, found, refused, cancelled; a list of more than a page.
-    *("BC-O020", "BC-LK010", "BC-LK020", "BC-U080", "BC-C010", "BC-C020", "BC-C040", "BC-R010"),
-    *("BC-R030", "BC-FI080", "BC-FE010", "BC-OF030", "BC-OF060"),
+    # The session, and the account.
+    *("BC-S010", "BC-S130", "BC-S160", "BC-A010", "BC-A030", "BC-A040"),
+    # Products, and their prices and books.
+    *("BC-I010", "BC-I060", "BC-I070", "BC-M010", "BC-M020", "BC-M040", "BC-M070", "BC-QU010"),
+    *("BC-TR010", "BC-CA010"),
+    # An order is taken, found, listed with more than a page of others, and cancelled.
+    *("BC-O020", "BC-O140", "BC-R020", "BC-R030", "BC-R040", "BC-R060", "BC-R070", "BC-R090"),
+    *("BC-LK010", "BC-LK020", "BC-LK030", "BC-FI080", "BC-C010", "BC-C020", "BC-FE010"),
+    *("BC-OF030", "BC-OF060", "BC-V110"),
+    # What is refused, before sending and by the broker, and what never was.
+    *("BC-U010", "BC-U060", "BC-U080", "BC-C040", "BC-R010"),
 )
 
-_ADVANCED: Final = ("BC-AC010", "BC-PV010", "BC-BR010")
+_ADVANCED: Final = (
+    *("BC-AC010", "BC-AC020", "BC-AC030", "BC-PV010", "BC-PV030", "BC-BR010", "BC-BR040"),
+    *("BC-MO070", "BC-AS010"),
+)
 
 CARDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "spot": (*_CARDS, *_ADVANCED, "BC-K060", "BC-MO070"),
-    "perpetuals": (*_CARDS, *_ADVANCED, "BC-P010", "BC-P060", "BC-MO070"),
-    "exchange": _CARDS,
+    "spot": (
+        *_CARDS,
+        *_ADVANCED,
+        *("BC-K060", "BC-K070", "BC-MO010", "BC-MO020", "BC-MO060", "BC-P120"),
+    ),
+    "perpetuals": (
+        *_CARDS,
+        *_ADVANCED,
+        *("BC-K060", "BC-P010", "BC-P060", "BC-P140", "BC-AS020", "BC-MG010", "BC-MG040"),
+    ),
+    "exchange": (*_CARDS, "BC-P120"),
 }
 """The cards that have a cassette: few, and at least one of each declared capability."""
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import attrs
+import pytest
 
 from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
 from bot_v2.features.brokerages.coinbase.exchange_adapter import CoinbaseExchangeBrokerage
+from bot_v2.features.brokerages.coinbase.factory import class_for
 from bot_v2.features.brokerages.coinbase.settings import ApiMode, CoinbaseSettings, read_settings
+from bot_v2.features.brokerages.core.capabilities import Capability
 from bot_v2.features.brokerages.http.settings import HttpSettings
 from bot_v2.features.brokerages.http.transport import HttpTransport
 from bot_v2.shared.types import Clock
@@ -42,12 +45,11 @@ PAGE_MAX: Final = 2
 LISTED: Final = frozenset({"BTC-USD", "ETH-USD", "BTC-PERP-INTX"})
 """What the simulator lists here: each cassette has a list of the products in it."""
 
-BOUNDS: Final = HttpSettings(retry_wait_initial_s=0.01, retry_wait_max_s=0.02)
+NO_SANDBOX: Final = (
+    "Advanced Trade's sandbox answers from a fixed page: there is no market to record"
+)
 
-ADAPTERS: Final[Mapping[ApiMode, type[Broker]]] = {
-    ApiMode.ADVANCED: CoinbaseBrokerage,
-    ApiMode.EXCHANGE: CoinbaseExchangeBrokerage,
-}
+BOUNDS: Final = HttpSettings(retry_wait_initial_s=0.01, retry_wait_max_s=0.02)
 
 
 @attrs.frozen
@@ -83,6 +85,19 @@ class Set:
     """Makes a second session."""
 
 
+def mode_of(config: pytest.Config) -> Mode:
+    """Return what answers: a tape, unless something is to be recorded."""
+    if config.getoption("record_live", None):
+        return Mode.LIVE
+    return Mode.SIMULATOR if config.getoption("contract_record", False) else Mode.CASSETTE
+
+
+def skip_unrecordable(mode: Mode, account: Account) -> None:
+    """Skip what no sandbox can answer."""
+    if mode is Mode.LIVE and account.api is not ApiMode.EXCHANGE:
+        pytest.skip(NO_SANDBOX)
+
+
 def utc_now() -> datetime:
     """Return the present moment."""
     return datetime.now(UTC)
@@ -103,6 +118,11 @@ def _venue_of(account: Account) -> Venue:
         )
     listed = [one for one in ALL_LISTINGS if one.product_id in LISTED]
     return CoinbaseVenue(seed=SEED, page_max=PAGE_MAX, listings=listed)
+
+
+def capabilities_of(account: Account) -> frozenset[Capability]:
+    """Return what the brokerage of an account declares that it can do."""
+    return class_for(_simulated(account, NOWHERE)).capabilities
 
 
 def _simulated(account: Account, api_base: str) -> CoinbaseSettings:
@@ -159,7 +179,7 @@ def stand(account: Account, mode: Mode, tape: Path | None = None) -> Iterator[Se
 
         def make() -> Broker:
             transport = HttpTransport(BOUNDS)
-            made = ADAPTERS[account.api](settings, clock=clock, transport=transport)
+            made = class_for(settings)(settings, clock=clock, transport=transport)
             stack.callback(transport.close)
             stack.callback(made.disconnect)
             return made

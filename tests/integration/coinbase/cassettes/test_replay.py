@@ -1,4 +1,7 @@
-"""Recorded traffic of Coinbase, replayed; with options, recorded anew (cassettes/README.md)."""
+"""Recorded errors of Coinbase, replayed; with options, recorded anew (cassettes/README.md).
+
+The cards of the contract are replayed by tests/contract/test_coinbase_cassettes.py.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from bot_v2.features.brokerages.coinbase.settings import ApiMode
-from bot_v2.testing.cards import all_cards
 from bot_v2.testing.cassettes import (
     Provenance,
     RecordedAgainst,
@@ -20,12 +21,9 @@ from bot_v2.testing.cassettes import (
     recording,
     replaying,
 )
-from bot_v2.testing.conformance import Status
-from bot_v2.testing.context import CheckContext
 from bot_v2.testing.live_guard import Mode
-from bot_v2.testing.profile import ContractProfile
 from bot_v2.testing.scrubbing import Scrubber
-from bot_v2.testing.taping import Taping, own_version
+from bot_v2.testing.taping import own_version
 from tests.integration.coinbase.cassettes.cases import (
     ACCOUNTS,
     CARDS,
@@ -34,53 +32,23 @@ from tests.integration.coinbase.cassettes.cases import (
     note_of,
     resting,
 )
-from tests.integration.coinbase.cassettes.stands import FOLDER, Account, Set, stand
+from tests.integration.coinbase.cassettes.stands import (
+    FOLDER,
+    Set,
+    mode_of,
+    skip_unrecordable,
+    stand,
+)
 
 pytestmark = pytest.mark.cassette("coinbase")
 
-BURST = 3
-"""How many orders a card of lists places: more than a page of the simulator has."""
-
 NEEDS_SIMULATOR = "the simulator was told to fail: a sandbox does not"
-NO_SANDBOX = "Advanced Trade's sandbox answers from a fixed page: there is no market to record"
 
 
 @pytest.fixture
 def mode(request: pytest.FixtureRequest) -> Mode:
     """What answers: a tape, unless something is to be recorded."""
-    if request.config.getoption("record_live", None):
-        return Mode.LIVE
-    return Mode.SIMULATOR if request.config.getoption("contract_record", False) else Mode.CASSETTE
-
-
-def skip_unrecordable(mode: Mode, account: Account) -> None:
-    """Skip what no sandbox can answer."""
-    if mode is Mode.LIVE and account.api is not ApiMode.EXCHANGE:
-        pytest.skip(NO_SANDBOX)
-
-
-def context_of(account: Account, made: Set) -> CheckContext:
-    """Return what a card works with; the simulator is a broker like any other to it."""
-    profile = ContractProfile(
-        symbol=account.symbol, secrets=made.secrets, clock=made.clock, burst=BURST
-    )
-    return CheckContext(made.broker, None, profile, made.reopen)
-
-
-@pytest.mark.parametrize(
-    ("folder", "card_id"),
-    [(folder, card_id) for folder, cards in CARDS.items() for card_id in cards],
-)
-def test_a_card_holds_on_its_cassette(folder: str, card_id: str, mode: Mode) -> None:
-    """What the contract says holds on recorded traffic, without a network."""
-    account = ACCOUNTS[folder]
-    skip_unrecordable(mode, account)
-    card = all_cards()[card_id]
-    tape = FOLDER / folder / f"{card_id}.yaml"
-    taping = Taping(mode=mode, folder=FOLDER / folder, record=mode is not Mode.CASSETTE)
-    with stand(account, mode, tape if mode is Mode.CASSETTE else None) as made:
-        result = taping.run(card, context_of(account, made))
-    assert result.status is Status.PASSED, result.reason
+    return mode_of(request.config)
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=[case.name for case in ERRORS])
@@ -118,18 +86,6 @@ def traffic(
         seed=seed,
     )
     return recording(tape, provenance, Scrubber(secrets=made.secrets))
-
-
-@pytest.mark.parametrize("folder", ACCOUNTS)
-def test_every_capability_is_on_tape(folder: str) -> None:
-    """In cassette mode nothing fails, and at least one card of what is declared is replayed."""
-    account = ACCOUNTS[folder]
-    shown: set[str] = set()
-    with stand(account, Mode.CASSETTE) as made:
-        declared = {str(one) for one in made.broker.capabilities}
-    for card_id in CARDS[folder]:
-        shown |= {str(one) for one in all_cards()[card_id].capabilities}
-    assert declared <= shown
 
 
 def test_each_cassette_is_of_something() -> None:

@@ -14,7 +14,6 @@ from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
 from bot_v2.features.brokerages.core.interfaces import (
     ENDED_STATUSES,
     BrokerageError,
-    BrokerAPIError,
     CloseGuard,
     DuplicateOrderError,
     IdempotencyScope,
@@ -189,18 +188,20 @@ def test_s10_the_rest_of_a_market_order(bench: Bench, broker: CoinbaseBrokerage)
 
 
 def test_s11_more_is_filled_than_was_asked(bench: Bench, broker: CoinbaseBrokerage) -> None:
-    """S11: an order that reports more than it asked for is an error that states both numbers.
+    """S11: an order of which more was filled than ordered is told as it is, alone and in a list.
 
-    What was executed and what is held are read by themselves, and stay the truth.
+    Its fills and the balance are those of the broker's books.
     """
-    order_id = place(broker, TAKING)
-    bench.front.edit(
-        "GET", order_id, lambda said: {"order": {**said["order"], "filled_size": "0.0100001"}}
-    )
-    with pytest.raises(BrokerAPIError, match=r"0\.0100001.*at most the order's quantity \(0\.01\)"):
-        broker.get_order(order_id)
-    assert sum(fill.quantity for fill in broker.list_fills()) == TAKING.quantity
-    assert broker.get_balance("BTC").total == TAKING.quantity
+    bench.orders_max = 2
+    other = place(broker)
+    order_id = place(broker, attrs.evolve(TAKING, client_order_id="catalogue-2"))
+    bench.venue.late_fill(order_id, D("0.0000001"), D(60_000))
+    order = broker.get_order(order_id)
+    assert (order.filled_quantity, order.overfilled_quantity) == (D("0.0100001"), D("0.0000001"))
+    assert (order.status, order.remaining_quantity) == (OrderStatus.FILLED, D(0))
+    assert {one.order_id for one in broker.list_orders()} == {order_id, other}
+    assert sum(fill.quantity for fill in broker.list_fills()) == order.filled_quantity
+    assert broker.get_balance("BTC").total == order.filled_quantity
 
 
 def test_s12_a_bracket_shows_its_exit(bench: Bench, broker: CoinbaseBrokerage) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -22,6 +22,7 @@ from bot_v2.features.brokerages.coinbase.errors import (
 )
 from bot_v2.features.brokerages.coinbase.market import API
 from bot_v2.features.brokerages.coinbase.reads import AdvancedReads
+from bot_v2.features.brokerages.coinbase.stream import AdvancedOrders, AdvancedQuotes
 from bot_v2.features.brokerages.core.account_summary import AccountRef
 from bot_v2.features.brokerages.core.brokerage import IBrokerage
 from bot_v2.features.brokerages.core.capabilities import Capability
@@ -36,6 +37,7 @@ from bot_v2.features.brokerages.core.errors import (
     PermissionDeniedError,
     UnsupportedOperationError,
 )
+from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent
 from bot_v2.features.brokerages.core.idempotency import (
     DuplicateBehaviour,
     IdempotencyProfile,
@@ -49,20 +51,30 @@ from bot_v2.features.brokerages.core.order_terms import OrderType, TimeInForce
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.features.brokerages.http.calls import Call, Reply
+from bot_v2.features.brokerages.streaming.feed import Talk
+from bot_v2.features.brokerages.streaming.orders import OrderDesk
+
+if TYPE_CHECKING:
+    from coinbase.rest import RESTClient
+
+_T = TypeVar("_T")
 
 
 class CoinbaseBrokerage(AdvancedReads):
     """An account on Advanced Trade; see the README beside this file."""
 
-    capabilities: Final = frozenset(
+    capabilities: frozenset[Capability] = frozenset(
         {
             Capability.ORDER_LOOKUP,
             Capability.FILLS,
+            Capability.ACCOUNT_SUMMARY,
             Capability.ORDER_MODIFICATION,
             Capability.ORDER_PREVIEW,
             Capability.QUOTES,
             Capability.TRADES,
             Capability.CANDLES,
+            Capability.QUOTE_STREAM,
+            Capability.ORDER_STREAM,
             Capability.ACCOUNTS,
             Capability.FEES,
             Capability.BRACKET,
@@ -87,6 +99,15 @@ class CoinbaseBrokerage(AdvancedReads):
         """For how many days orders are listed; the broker keeps them for longer."""
         return OrderHistory(retention=Retention.DAYS, days=self.settings.history_days)
 
+    @property
+    def native(self) -> RESTClient:
+        """The vendor's client, for what is not covered here; using it voids what is promised.
+
+        It signs and addresses by itself, speaks https alone, and sends by the transport of this
+        brokerage: it verifies, keeps its time-outs, and sends no write twice.
+        """
+        return self._client.native()
+
     # Accounts.
 
     def list_accounts(self) -> list[AccountRef]:
@@ -105,7 +126,7 @@ class CoinbaseBrokerage(AdvancedReads):
                 "make a key of that portfolio",
                 **call.context(),
             )
-        return CoinbaseBrokerage(self.settings, clock=self._clock, ids=self._ids)
+        return type(self)(self.settings, clock=self._clock, ids=self._ids)
 
     # Orders.
 
@@ -126,19 +147,12 @@ class CoinbaseBrokerage(AdvancedReads):
         ref = order_request.client_order_id or self._ids()
         call = self._call("preview_order", symbol=order_request.symbol, client_order_id=ref)
         self._session.opened(call.operation)
-        _, product_id = self._prepare(call, order_request, terms.ADVANCED, terms.ADVANCED_OPTIONS)
-        body = order_mapping.order_to_native(order_request, product_id, ref)
         asked = attrs.evolve(order_request, client_order_id=ref)
-
-        def read(native: order_wire.Preview, reply: Reply) -> OrderPreview:
-            if native.errs:
-                message = f"the preview refuses: {', '.join(native.errs)}"
-                raise error_of_words(Place.PLACEMENT, native.errs, message, call, reply)
-            return order_mapping.preview_from_native(native, asked, json.dumps(body))
-
-        previewed = {name: value for name, value in body.items() if name != "client_order_id"}
-        return self._session.ask(
-            call, "POST", f"{API}/orders/preview", order_wire.Preview, read, body=previewed
+        return self._preview(
+            call,
+            asked,
+            ref,
+            lambda native, sent: order_mapping.preview_from_native(native, asked, sent),
         )
 
     def modify_order(self, order_id: str, modification: OrderModification) -> OrderResult:
@@ -196,7 +210,40 @@ class CoinbaseBrokerage(AdvancedReads):
         body = {"client_order_id": ref, "product_id": product_id}
         return self._send_order(call, f"{API}/orders/close_position", body, ref)
 
+    # Streams.
+
+    def _quotes_talk(self, call: Call, symbols: Mapping[str, str]) -> Talk[QuoteEvent]:
+        return AdvancedQuotes(call, symbols, self._clock)
+
+    def _orders_talk(self, call: Call, desk: OrderDesk) -> Talk[OrderEvent]:
+        self._instruments.current(call)
+        account_id = self._session.account_id(call.operation)
+        sign = self._session.subscription
+        return AdvancedOrders(call, sign, desk, self._instruments, account_id, self._clock)
+
     # How orders are sent and read.
+
+    def _preview(
+        self,
+        call: Call,
+        order_request: OrderRequest,
+        ref: str,
+        take: Callable[[order_wire.Preview, str], _T],
+    ) -> _T:
+        """Have the broker look at an order; return what is made of its word, and what is sent."""
+        _, product_id = self._prepare(call, order_request, terms.ADVANCED, terms.ADVANCED_OPTIONS)
+        body = order_mapping.order_to_native(order_request, product_id, ref)
+
+        def read(native: order_wire.Preview, reply: Reply) -> _T:
+            if native.errs:
+                message = f"the preview refuses: {', '.join(native.errs)}"
+                raise error_of_words(Place.PLACEMENT, native.errs, message, call, reply)
+            return take(native, json.dumps(body))
+
+        previewed = {name: value for name, value in body.items() if name != "client_order_id"}
+        return self._session.ask(
+            call, "POST", f"{API}/orders/preview", order_wire.Preview, read, body=previewed
+        )
 
     def _send_order(
         self, call: Call, path: str, body: Mapping[str, object], ref: str

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
+
 from bot_v2.features.brokerages.coinbase import wire
 from bot_v2.features.brokerages.coinbase.decoding import decode, moment
 from bot_v2.features.brokerages.coinbase.errors import NAME
 from bot_v2.features.brokerages.coinbase.settings import ApiMode, CoinbaseSettings
 from bot_v2.features.brokerages.coinbase.signing import HmacSigner, JwtSigner, Signer, Unsigned
-from bot_v2.features.brokerages.core.errors import BrokerageError
+from bot_v2.features.brokerages.core.errors import BrokerageError, MissingDependencyError
 from bot_v2.features.brokerages.core.secret import Secret
 from bot_v2.features.brokerages.http.calls import Call, Reply
 from bot_v2.features.brokerages.http.quotas import Quota, Quotas
+from bot_v2.features.brokerages.http.requests_session import RequestsSession
 from bot_v2.features.brokerages.http.settings import HttpSettings
 from bot_v2.features.brokerages.http.transport import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from coinbase.rest import RESTClient
 
     from bot_v2.shared.types import Clock, IdSource
 
@@ -115,7 +120,7 @@ class CoinbaseClient:
         timeout_s: float | None,
     ) -> Reply:
         asked = urlencode(query, doseq=True) if query else ""
-        content = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+        content = b"" if body is None else msgspec.json.encode(body)
         now = self._clock() + self._offset
         unsigned = Unsigned(method=method, host=self._host, path=path, query=asked, body=content)
         headers = dict(self._signer.headers(unsigned, now))
@@ -129,6 +134,14 @@ class CoinbaseClient:
             body=content or None,
             timeout_s=timeout_s or self._settings.timeout_s,
         )
+
+    def subscription(self) -> Mapping[str, str]:
+        """Return the fields of a message that subscribes to a stream: signed now, and for now."""
+        return self._signer.subscription(self._clock() + self._offset)
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the context for TLS that requests are made with."""
+        return self._open().tls()
 
     def _learn_time(self) -> bool:
         """Ask for the broker's time, and return whether it differs from what was thought."""
@@ -144,6 +157,30 @@ class CoinbaseClient:
         if differs:
             self._offset = offset
         return differs
+
+    def native(self) -> RESTClient:
+        """Return the vendor's client with our credentials, its requests sent by our transport.
+
+        Raises:
+            MissingDependencyError: the extra `coinbase` is not installed.
+        """
+        try:
+            # Imported here: nothing else needs it, and it takes long.
+            from coinbase.rest import RESTClient
+        except ImportError as error:
+            raise MissingDependencyError(
+                "the vendor's client is not installed: pip install 'bot-v2[coinbase]'",
+                extra="coinbase",
+            ) from error
+        settings = self._settings
+        made = RESTClient(
+            api_key=settings.api_key.reveal(),
+            api_secret=settings.api_secret.reveal(),
+            base_url=self._host,
+            timeout=settings.timeout_s,
+        )
+        made.session = RequestsSession(self._open(), broker=NAME)
+        return made
 
     def _open(self) -> HttpTransport:
         with self._opening:

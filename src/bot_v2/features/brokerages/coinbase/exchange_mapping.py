@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from bot_v2.features.brokerages.coinbase import exchange_wire as wire
@@ -92,6 +93,19 @@ CLIENT_ID_LENGTH: Final = 32
 def client_id_from_native(native: str) -> str | None:
     """Return a client order id as it was given to us. None: there is none."""
     return native.replace("-", "") or None
+
+
+def client_id_to_native(client_order_id: str) -> str:
+    """Return a client order id in the form that the broker takes and shows: a UUID's, with hyphens.
+
+    Raises:
+        InvalidFieldError: it has another length.
+    """
+    if len(client_order_id) != CLIENT_ID_LENGTH:
+        accepted = f"{CLIENT_ID_LENGTH} hexadecimal digits"
+        raise InvalidFieldError("OrderRequest.client_order_id", client_order_id, accepted)
+    ends = (0, 8, 12, 16, 20, CLIENT_ID_LENGTH)
+    return "-".join(client_order_id[start:end] for start, end in pairwise(ends))
 
 
 def balance_from_native(native: wire.Account) -> Balance:
@@ -242,7 +256,8 @@ def _status_of(native: wire.Order, filled: Decimal, quantity: Decimal | None) ->
     if native.status in DONE:
         if native.done_reason:
             return ENDS.get(native.done_reason, OrderStatus.UNKNOWN)
-        return OrderStatus.FILLED if filled and filled == quantity else OrderStatus.UNKNOWN
+        whole = quantity is not None and filled >= quantity
+        return OrderStatus.FILLED if whole else OrderStatus.UNKNOWN
     status = STATUSES.get(native.status, OrderStatus.UNKNOWN)
     return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status
 
@@ -259,7 +274,7 @@ def order_to_native(
 ) -> dict[str, object]:
     """Return the body that places an order; what is not asked for is not sent."""
     body: dict[str, object] = {
-        "client_oid": client_order_id,
+        "client_oid": client_id_to_native(client_order_id),
         "product_id": product_id,
         "side": NATIVE_SIDES[request.side],
         "type": NATIVE_TYPES[request.type],

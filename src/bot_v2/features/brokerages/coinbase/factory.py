@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from bot_v2.features.brokerages.coinbase.adapter import CoinbaseBrokerage
 from bot_v2.features.brokerages.coinbase.exchange_adapter import CoinbaseExchangeBrokerage
-from bot_v2.features.brokerages.coinbase.settings import ApiMode, read_settings
+from bot_v2.features.brokerages.coinbase.perpetuals import CoinbasePerpetualsBrokerage
+from bot_v2.features.brokerages.coinbase.settings import ApiMode, CoinbaseSettings, read_settings
 
 
 def create_coinbase(
@@ -22,6 +23,13 @@ def create_coinbase(
         InvalidFieldError: a credential is missing or cannot be read, or a setting makes no sense.
     """
     settings = read_settings(given, environ)
+    return class_for(settings)(settings)
+
+
+def class_for(
+    settings: CoinbaseSettings,
+) -> type[CoinbaseBrokerage | CoinbaseExchangeBrokerage]:
+    """Return the class of the brokerage that some settings ask for."""
     if settings.mode is ApiMode.EXCHANGE:
-        return CoinbaseExchangeBrokerage(settings)
-    return CoinbaseBrokerage(settings)
+        return CoinbaseExchangeBrokerage
+    return CoinbasePerpetualsBrokerage if settings.enable_derivatives else CoinbaseBrokerage

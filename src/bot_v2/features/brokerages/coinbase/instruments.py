@@ -16,6 +16,13 @@ from bot_v2.features.brokerages.http.calls import Call
 PERPETUAL_ENDINGS: Final = ("-PERP", "-PERP-INTX")
 """How a perpetual is called, by us and by the broker."""
 
+# https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/guides/derivatives/technical
+PERPETUALS_MOVED: Final = (
+    "Coinbase says that on 2026-10-01 perpetuals left INTX, and with it Advanced Trade, for a "
+    "gateway of another protocol, which this adapter does not speak"
+)
+"""What may be behind it that there are no perpetuals."""
+
 
 @attrs.frozen
 class Catalog:
@@ -98,12 +105,18 @@ class Instruments:
         try:
             canonical = resolve_symbol(symbol, catalog.products, catalog.symbols)
         except InvalidSymbolError as error:
-            if self._has_perpetuals or not symbol.endswith(PERPETUAL_ENDINGS):
+            if error.candidates or not symbol.endswith(PERPETUAL_ENDINGS):
                 raise
+            if self._has_perpetuals:
+                raise InvalidSymbolError(
+                    f"{symbol!r} is not among the perpetuals that are listed; {PERPETUALS_MOVED}",
+                    symbol=symbol,
+                ) from error
             raise InvalidSymbolError(
                 f"{symbol!r} is a perpetual, and perpetuals are not enabled: they are traded with "
                 "leverage and can lose more than was paid; set COINBASE_ENABLE_DERIVATIVES=true "
-                "to enable them (Advanced Trade, with a perpetuals portfolio)",
+                "to enable them (Advanced Trade, with a perpetuals portfolio); "
+                f"{PERPETUALS_MOVED}",
                 symbol=symbol,
             ) from error
         return catalog.products[canonical], catalog.ids[canonical]

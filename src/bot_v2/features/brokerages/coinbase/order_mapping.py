@@ -170,12 +170,8 @@ def order_from_native(native: order_wire.Order, names: Names, account_id: str) -
         filled_quantity=filled,
         average_fill_price=native.average_filled_price or None if filled else None,
         fees=None if fee is None or currency is None else (_fee(currency=currency, amount=fee),),
-        timestamp=created
-        if created and created.tzinfo is UTC and created.year > 1
-        else in_utc(created),
-        updated_at=updated
-        if updated and updated.tzinfo is UTC and updated.year > 1
-        else in_utc(updated),
+        timestamp=created,
+        updated_at=updated,
         account_id=account_id,
     )
     tells_more = (
@@ -226,6 +222,12 @@ def _status_of(native: order_wire.Order, filled: Decimal) -> OrderStatus:
     status = STATUSES.get(native.status, OrderStatus.UNKNOWN)
     if native.pending_cancel and status is not OrderStatus.UNKNOWN:
         return OrderStatus.PENDING_CANCEL
+    return status_from_native(native.status, filled)
+
+
+def status_from_native(native: str, filled: Decimal) -> OrderStatus:
+    """Return what a status means of an order of which something may be filled."""
+    status = STATUSES.get(native, OrderStatus.UNKNOWN)
     return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status
 
 

@@ -18,22 +18,22 @@ class Terms(Wire):
     end_time: Moment | None = None
 
 
-class Order(Wire):
+class Order(Wire, kw_only=True):
     """An order."""
 
+    # In the order in which the broker tells them: that is where the decoder looks first.
     order_id: str
     product_id: str
-    side: str
-    status: str
-    client_order_id: str | None = None
     order_configuration: dict[str, Terms | None] | None = None
+    side: str
+    client_order_id: str | None = None
+    status: str
     time_in_force: str = ""
     created_time: Moment | None = None
-    last_update_time: Moment | None = None
     filled_size: Decimal | None = None
     average_filled_price: Decimal | None = None
-    total_fees: Decimal | None = None
     pending_cancel: bool = False
+    total_fees: Decimal | None = None
     order_type: str = ""
     reject_reason: str = ""
     reject_message: str = ""
@@ -42,6 +42,7 @@ class Order(Wire):
     margin_type: str | None = None
     originating_order_id: str | None = None
     attached_order_id: str | None = None
+    last_update_time: Moment | None = None
 
 
 class OrdersPage(Wire):
@@ -148,5 +149,6 @@ class Preview(Wire):
 
     order_total: str = ""
     commission_total: str = ""
+    order_margin_total: str = ""
     errs: list[str] = []  # noqa: RUF012 - msgspec copies an empty default
     warning: list[str] = []  # noqa: RUF012 - msgspec copies an empty default

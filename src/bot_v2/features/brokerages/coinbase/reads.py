@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from bot_v2.features.brokerages.coinbase import mapping, order_mapping, order_wire, wire
+from bot_v2.features.brokerages.coinbase import (
+    mapping,
+    margin_mapping,
+    order_mapping,
+    order_wire,
+    wire,
+)
 from bot_v2.features.brokerages.coinbase.base import merged, oldest_first, segment
 from bot_v2.features.brokerages.coinbase.decoding import MalformedError
+from bot_v2.features.brokerages.coinbase.instruments import PERPETUALS_MOVED
 from bot_v2.features.brokerages.coinbase.market import API, AdvancedMarket
 from bot_v2.features.brokerages.coinbase.session import Opened
-from bot_v2.features.brokerages.core.account_summary import FeeRates
+from bot_v2.features.brokerages.core.account_summary import AccountSummary, FeeRates
 from bot_v2.features.brokerages.core.accounts import Balance, Position
 from bot_v2.features.brokerages.core.errors import (
     InvalidFieldError,
@@ -56,13 +63,23 @@ class AdvancedReads(AdvancedMarket):
         )
 
     def _perpetuals_of(self, call: Call, permissions: wire.Permissions) -> str:
+        wanted = self.settings.perpetuals_portfolio
         if permissions.portfolio_type == mapping.INTX:
-            return permissions.portfolio_uuid
-        found = [one.uuid for one in self._portfolios(call) if one.type == mapping.INTX]
+            found = [permissions.portfolio_uuid]
+        else:
+            found = [one.uuid for one in self._portfolios(call) if one.type == mapping.INTX]
+        if wanted in found:
+            return wanted
+        if len(found) > 1 or (wanted is not None and found):
+            raise InvalidRequestError(
+                "set COINBASE_PERPETUALS_PORTFOLIO to one of the perpetuals portfolios that the "
+                f"key sees: {', '.join(sorted(found))}",
+                **call.context(),
+            )
         if not found:
             raise InvalidRequestError(
                 "COINBASE_ENABLE_DERIVATIVES is set, and the key sees no perpetuals portfolio: "
-                "open one at Coinbase, or unset it",
+                f"open one at Coinbase, or unset it; {PERPETUALS_MOVED}",
                 **call.context(),
             )
         return found[0]
@@ -89,6 +106,18 @@ class AdvancedReads(AdvancedMarket):
     def get_balance(self, asset: str) -> Balance:
         """Return one asset's balance; zero where all pages show none."""
         return self._balance_of(self._balances(self._call("get_balance")), asset)
+
+    def get_account(self) -> AccountSummary:
+        """Return what the portfolio is worth; Coinbase tells no more of a portfolio of spot."""
+        call = self._call("get_account")
+        account_id = self._session.account_id(call.operation)
+        return self._session.ask(
+            call,
+            "GET",
+            f"{API}/portfolios/{segment('portfolio', account_id)}",
+            wire.PortfolioReply,
+            lambda native, _: margin_mapping.summary_from_native(native),
+        )
 
     def list_positions(self) -> list[Position]:
         """Return the perpetual positions; none where perpetuals are not enabled."""

@@ -58,6 +58,25 @@ class Portfolios(Wire):
     portfolios: list[Portfolio]
 
 
+class PortfolioTotals(Wire):
+    """What a portfolio is worth."""
+
+    total_balance: Amount
+
+
+class PortfolioBreakdown(Wire):
+    """What a portfolio holds."""
+
+    portfolio: Portfolio
+    portfolio_balances: PortfolioTotals
+
+
+class PortfolioReply(Wire):
+    """The reply that tells one portfolio."""
+
+    breakdown: PortfolioBreakdown
+
+
 class FeeTier(Wire):
     """What trading costs now."""
 
@@ -247,6 +266,32 @@ class PerpetualBalances(Wire):
     """What the perpetuals portfolios hold."""
 
     portfolio_balances: list[PerpetualPortfolioBalances]
+
+
+class PerpetualPortfolio(Wire):
+    """How a portfolio of perpetuals stands."""
+
+    portfolio_uuid: str
+    collateral: str = ""
+    portfolio_im_notional: Amount | None = None
+    portfolio_mm_notional: Amount | None = None
+    liquidation_buffer: str = ""
+    buying_power: Amount | None = None
+    total_balance: Amount | None = None
+
+
+class PerpetualSummary(Wire):
+    """The totals of what was asked for."""
+
+    buying_power: Amount | None = None
+    total_balance: Amount | None = None
+
+
+class PerpetualPortfolios(Wire):
+    """The portfolios of perpetuals that were asked for: one."""
+
+    portfolios: list[PerpetualPortfolio]
+    summary: PerpetualSummary | None = None
 
 
 # Errors.

@@ -12,7 +12,6 @@ from bot_v2.features.brokerages.core.fields import (
     FrozenMapping,
     Model,
     freeze,
-    require_positive,
 )
 
 
@@ -66,5 +65,4 @@ class Position(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
-    def _check_sense(self) -> None:
-        require_positive(self, "quantity")
+    _positive = ("quantity",)

@@ -24,6 +24,7 @@ _SURE: Final[dict[object, str]] = {
     bool: "{v}.__class__ is bool",
     int: "{v}.__class__ is int",
 }
+_ZERO: Final = Decimal(0)
 _TEXT_OR_EMPTY: Final = "{v}.__class__ is str"
 _SCALARS: Final = frozenset({*_SURE, float})
 
@@ -49,7 +50,12 @@ def compile_surely_valid(declared: Mapping[str, Any], may_be_empty: frozenset[st
 
 
 def sure_expression(
-    declared: Any, variable: str, names: dict[str, object], *, may_be_empty: bool = False
+    declared: Any,
+    variable: str,
+    names: dict[str, object],
+    *,
+    may_be_empty: bool = False,
+    bound: str = "",
 ) -> str:
     """Return an expression on a variable that is true only if its value is right.
 
@@ -58,16 +64,19 @@ def sure_expression(
         variable: the name of the variable.
         names: what the expression speaks of; what it needs is added.
         may_be_empty: whether an empty text is right.
+        bound: what a number is compared with, where it is given, such as `> 0`.
     """
     if may_be_empty:
         return _TEXT_OR_EMPTY.format(v=variable)
     if declared in _SURE:
-        names.update(Decimal=Decimal, datetime=datetime, UTC=UTC)
-        return _SURE[declared].format(v=variable)
+        names.update(Decimal=Decimal, datetime=datetime, UTC=UTC, zero=_ZERO)
+        # To compare a Decimal with a Decimal is quicker than with an int.
+        within = f" and {variable} {bound.replace('0', 'zero')}" if bound else ""
+        return _SURE[declared].format(v=variable) + within
     arguments = get_args(declared)
     if NoneType in arguments:
         (inner,) = (each for each in arguments if each is not NoneType)
-        return f"{variable} is None or ({sure_expression(inner, variable, names)})"
+        return f"{variable} is None or ({sure_expression(inner, variable, names, bound=bound)})"
     if get_origin(declared) is tuple:
         return f"{variable} == ()" + _or_tuple_of(arguments[0], variable, names)
     if isinstance(declared, type) and declared is not float:

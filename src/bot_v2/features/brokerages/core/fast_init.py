@@ -18,7 +18,6 @@ from bot_v2.features.brokerages.core.fast_fields import sure_expression
 
 _INIT: Final = """
 def made(self, {parameters}):
-    {conversions}
     if self.__class__ is not kind or not ({surely_right}):
         return attrs_init(self, {by_name})
     become(self, "__class__", twin)
@@ -31,7 +30,6 @@ def made(self, {parameters}):
 # ones, and the first takes what was given by position, so that the class can refuse it.
 _MAKE: Final = """
 def made({parameters}):
-    {conversions}
     if {by_position}not ({surely_right}):
         return slow({given})
     self = twin()
@@ -56,6 +54,8 @@ class Recipe:
     """The text fields for which an empty text is right."""
     check: Callable[[Any], None] | None
     """What is left to check when each field is right. None: nothing."""
+    bounds: Mapping[str, str] = {}
+    """By field: what its value is compared with, where it is given, such as `> 0`."""
     checks_all: bool = False
     """True: `check` looks at each field itself, as it may change one first."""
 
@@ -68,7 +68,7 @@ def quicken(kind: type[Any], recipe: Recipe) -> None:
         return
     positional = [_parameter(field) for field in fields if not field.kw_only]
     by_keyword = [_parameter(field) for field in fields if field.kw_only]
-    names = {f"default_{field.name}": field.default for field in fields}
+    names: dict[str, object] = {f"default_{field.name}": field.default for field in fields}
     names |= {"kind": kind, "twin": twin, "become": object.__setattr__}
     names["attrs_init"] = kind.__init__
     quick = _compile(
@@ -98,9 +98,11 @@ def maker_of(
     has_plain_binding = all(
         name in fields_by_name and fields_by_name[name].converter is None for name in bound
     )
-    if twin is None or not has_plain_binding or len({field.kw_only for field in fields}) > 1:
+    is_by_keyword = all(field.kw_only for field in fields)
+    # What is bound by name and given by position is given twice: functools.partial says so.
+    is_by_position = not bound and not any(field.kw_only for field in fields)
+    if twin is None or not has_plain_binding or not (is_by_keyword or is_by_position):
         return None
-    is_by_keyword = fields[0].kw_only
     names: dict[str, object] = {f"default_{_FIRST}": _NOTHING, "kind": kind, "twin": twin}
     for field in fields:
         default = _NOTHING if field.default is attrs.NOTHING else field.default
@@ -139,7 +141,6 @@ def _compile(
     for field in fields:
         names[f"convert_{field.name}"] = field.converter
     text = source.format(
-        conversions="; ".join(_conversion(field) for field in fields if field.converter) or "pass",
         surely_right=_surely_right(fields, recipe, names),
         assignments="; ".join(f"self.{field.name} = {field.name}" for field in fields),
         check="check(self)" if recipe.check else "pass",
@@ -154,26 +155,40 @@ def _compile(
 def _surely_right(
     fields: tuple[attrs.Attribute[Any], ...], recipe: Recipe, names: dict[str, object]
 ) -> str:
-    """Return an expression on the arguments that is true only if each of them is right."""
-    if recipe.checks_all:
-        required = (field.name for field in fields if field.default is attrs.NOTHING)
-        return " and ".join(f"{name} is not nothing" for name in required) or "True"
-    declared, may_be_empty = recipe.declared, recipe.may_be_empty
-    return " and ".join(
-        f"({sure_expression(declared[name], name, names, may_be_empty=name in may_be_empty)})"
-        for name in (field.name for field in fields)
-    )
+    """Return an expression on the arguments that is true only if each of them is right.
+
+    What has a converter is converted when all that come before are right, as attrs would not get
+    as far otherwise.
+    """
+    first: list[str] = []
+    converted: list[str] = []
+    for field in fields:
+        name = field.name
+        if recipe.checks_all:
+            sure = f"{name} is not nothing" if field.default is attrs.NOTHING else "True"
+        else:
+            sure = sure_expression(
+                recipe.declared[name],
+                name,
+                names,
+                may_be_empty=name in recipe.may_be_empty,
+                bound=recipe.bounds.get(name, ""),
+            )
+        if field.converter is None:
+            first.append(f"({sure})")
+        else:
+            converted.append(_conversion(field, sure))
+    return " and ".join([*first, *converted])
 
 
-def _conversion(field: attrs.Attribute[Any]) -> str:
-    """Return the statement that does what the field's converter does."""
+def _conversion(field: attrs.Attribute[Any], sure: str) -> str:
+    """Return an expression that converts an argument, and is true if it is right then."""
     name = field.name
     convert: Any = field.converter
+    expression = f"((({name} := convert_{name}({name})) is not nothing) and ({sure}))"
     # A default that the converter leaves as it is need not be converted each time.
     is_settled = field.default is not attrs.NOTHING and convert(field.default) is field.default
-    converted = f"{name} = convert_{name}({name})"
-    kept = f"{name} if {name} is default_{name} else convert_{name}({name})"
-    return f"{name} = {kept}" if is_settled else converted
+    return f"({name} is default_{name} or {expression})" if is_settled else expression
 
 
 def _parameter(field: attrs.Attribute[Any]) -> str:

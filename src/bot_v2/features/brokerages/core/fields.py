@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -202,13 +202,26 @@ class Model:
 
     __slots__ = ()
 
+    _positive: ClassVar[tuple[str, ...]] = ()
+    """The fields that have to be above zero, where they are given."""
+    _not_negative: ClassVar[tuple[str, ...]] = ()
+    """The fields that must not be below zero, where they are given."""
+
     def __attrs_post_init__(self) -> None:
         """Check each field, then whether they make sense together."""
         check_fields(self)
+        require_positive(self, *self._positive)
+        require_not_negative(self, *self._not_negative)
         self._check_sense()
 
     def _check_sense(self) -> None:
         """Check what the types do not say; each field is of its type by now."""
+
+    @classmethod
+    def _beyond_types(cls) -> tuple[Callable[[Any], None] | None, dict[str, str]]:
+        """Return what checks the sense, if there is anything to check, and the numbers' bounds."""
+        bounds = {**dict.fromkeys(cls._positive, "> 0"), **dict.fromkeys(cls._not_negative, ">= 0")}
+        return (None if cls._check_sense is Model._check_sense else cls._check_sense), bounds
 
     def __repr__(self) -> str:
         """The class, and the fields that differ from their defaults, as given to it."""
@@ -231,8 +244,9 @@ def recipe_of(kind: type[Any]) -> Recipe:
     check = getattr(kind, "__attrs_post_init__", None)
     if check is not Model.__attrs_post_init__:
         return Recipe(declared, may_be_empty, check, checks_all=True)
-    has_sense = kind._check_sense is not Model._check_sense
-    return Recipe(declared, may_be_empty, kind._check_sense if has_sense else None)
+    # A part of Model in all but place: it is for models, and nobody else is to see it on them.
+    beyond_types = kind._beyond_types()  # pyright: ignore[reportPrivateUsage]
+    return Recipe(declared, may_be_empty, *beyond_types)
 
 
 _checks_by_model: dict[type, tuple[SurelyValid, tuple[tuple[str, Check], ...]]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, require_not_negative
+from bot_v2.features.brokerages.core.fields import Model
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -22,5 +22,4 @@ class BrokerHealth(Model):
     latency_s: float | None = None
     """How long the broker took to answer, in seconds. None: it did not."""
 
-    def _check_sense(self) -> None:
-        require_not_negative(self, "latency_s")
+    _not_negative = ("latency_s",)

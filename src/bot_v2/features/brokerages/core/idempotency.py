@@ -11,7 +11,6 @@ from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.fields import (
     Model,
     require,
-    require_not_negative,
 )
 
 LOWER_ALPHANUMERIC: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -61,8 +60,9 @@ class IdempotencyProfile(Model):
     id_alphabet: str = LOWER_ALPHANUMERIC
     """The characters of the ids that `make_id` makes."""
 
+    _not_negative = ("visibility_lag_s",)
+
     def _check_sense(self) -> None:
-        require_not_negative(self, "visibility_lag_s")
         if not 0 < self.id_length <= self.max_length:
             raise require(self, "id_length", f"1 to max_length ({self.max_length})")
         if not set(self.id_alphabet) <= set(self.alphabet):

@@ -10,8 +10,6 @@ import attrs
 from bot_v2.features.brokerages.core.fields import (
     Model,
     require,
-    require_not_negative,
-    require_positive,
 )
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 
@@ -37,8 +35,7 @@ class Quote(Model):
     delayed: bool = False
     """True: the source delays it."""
 
-    def _check_sense(self) -> None:
-        require_not_negative(self, "bid_size", "ask_size")
+    _not_negative = ("bid_size", "ask_size")
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -58,8 +55,7 @@ class Trade(Model):
     side: OrderSide | None = None
     """Which side took liquidity. None: not said."""
 
-    def _check_sense(self) -> None:
-        require_positive(self, "size")
+    _positive = ("size",)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -85,8 +81,9 @@ class Candle(Model):
     complete: bool = True
     """False: the interval has not ended, and the candle still changes."""
 
+    _not_negative = ("volume",)
+
     def _check_sense(self) -> None:
-        require_not_negative(self, "volume")
         if self.interval <= timedelta(0):
             raise require(self, "interval", "longer than zero")
         if self.high < max(self.open, self.close, self.low):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import attrs
 
 from bot_v2.features.brokerages.core.fields import require
@@ -23,13 +25,14 @@ def order_after_report(known: Order, reported: Order) -> Order:
     if reported.order_id != known.order_id:
         raise require(reported, "order_id", f"{known.order_id!r}: the order that is known")
     newer, older = (reported, known) if _is_newer(reported, known) else (known, reported)
-    status = _status_after(known, reported, newer, older)
     most = max(newer, older, key=lambda order: order.filled_quantity)
     # A report from before a reduction knows fills that the reduced quantity does not cover yet.
     covered = newer.quantity is None or newer.quantity >= most.filled_quantity
+    quantity = newer.quantity if covered else most.quantity
+    status = _status_after(newer, older, quantity, most.filled_quantity)
     return attrs.evolve(
         newer,
-        quantity=newer.quantity if covered else most.quantity,
+        quantity=quantity,
         status=status,
         native_status=newer.native_status if status is newer.status else older.native_status,
         filled_quantity=most.filled_quantity,
@@ -48,12 +51,13 @@ def _is_newer(reported: Order, known: Order) -> bool:
     return True
 
 
-def _status_after(known: Order, reported: Order, newer: Order, older: Order) -> OrderStatus:
-    filled = max(known.filled_quantity, reported.filled_quantity)
+def _status_after(
+    newer: Order, older: Order, quantity: Decimal | None, filled: Decimal
+) -> OrderStatus:
     ended = [order.status for order in (newer, older) if order.status in ENDED_STATUSES]
     if ended:
         # The evidence of a complete fill outweighs any word about how the order ended.
-        complete = newer.quantity is not None and filled == newer.quantity
+        complete = quantity is not None and filled >= quantity
         return OrderStatus.FILLED if complete or OrderStatus.FILLED in ended else ended[0]
     # An acknowledgement is not undone by a report from before it.
     live = older.status if newer.status is OrderStatus.PENDING else newer.status

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, require_positive
+from bot_v2.features.brokerages.core.fields import Model
 
 
 class OrderSide(StrEnum):
@@ -70,8 +70,7 @@ class Leg(Model):
     position_effect: PositionEffect | None = None
     """Whether the leg opens or closes. None: not said."""
 
-    def _check_sense(self) -> None:
-        require_positive(self, "ratio")
+    _positive = ("ratio",)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)

@@ -8,9 +8,7 @@ from decimal import Decimal
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
-from bot_v2.features.brokerages.core.fields import Model, require
-
-ZERO = Decimal(0)
+from bot_v2.features.brokerages.core.fields import Model
 
 
 @attrs.frozen(weakref_slot=False, repr=False)
@@ -22,9 +20,7 @@ class PriceLevel(Model):
     size: Decimal
     """In order units; above zero: an empty level is no level."""
 
-    def _check_sense(self) -> None:
-        if self.size <= ZERO:
-            raise require(self, "size", "above zero")
+    _positive = ("size",)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import attrs
 
+from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.fields import (
     EMPTY,
@@ -14,8 +15,6 @@ from bot_v2.features.brokerages.core.fields import (
     Model,
     freeze,
     require,
-    require_not_negative,
-    require_positive,
 )
 from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.features.brokerages.core.order_terms import (
@@ -52,7 +51,7 @@ class Order(Model):
     status: OrderStatus
     """Where it is in its life."""
     filled_quantity: Decimal
-    """How much was filled, in order units."""
+    """How much was filled, in order units. Brokers do fill more than was ordered: it is told."""
     time_in_force: TimeInForce
     """How long it works."""
     account_id: str
@@ -98,15 +97,11 @@ class Order(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
+    _positive = ("quantity", "notional")
+    _not_negative = ("filled_quantity",)
+
     def _check_sense(self) -> None:
-        filled, quantity = self.filled_quantity, self.quantity
-        # Most orders are single ones with a quantity: what they are is looked at only once.
-        if quantity is None or self.notional is not None or quantity <= ZERO or filled < ZERO:
-            require_positive(self, "quantity", "notional")
-            require_not_negative(self, "filled_quantity")
-        if quantity is not None and filled > quantity:
-            raise require(self, "filled_quantity", f"at most the order's quantity ({quantity})")
-        if filled:
+        if self.filled_quantity:
             return
         if self.status is OrderStatus.FILLED:
             raise require(self, "filled_quantity", "above zero: the status is FILLED")
@@ -116,7 +111,16 @@ class Order(Model):
     @property
     def remaining_quantity(self) -> Decimal | None:
         """How much is still to be filled, in order units. None: the quantity is not known."""
-        return None if self.quantity is None else self.quantity - self.filled_quantity
+        if self.quantity is None:
+            return None
+        return max(EXACT.subtract(self.quantity, self.filled_quantity), ZERO)
+
+    @property
+    def overfilled_quantity(self) -> Decimal | None:
+        """How much was filled beyond the quantity, in order units. None: that is not known."""
+        if self.quantity is None:
+            return None
+        return max(EXACT.subtract(self.filled_quantity, self.quantity), ZERO)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)

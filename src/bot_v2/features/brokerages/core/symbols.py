@@ -23,7 +23,7 @@ import attrs
 
 from bot_v2.features.brokerages.core.decimals import decimal_to_text
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, InvalidSymbolError
-from bot_v2.features.brokerages.core.fields import Model, require, require_positive
+from bot_v2.features.brokerages.core.fields import Model, require
 from bot_v2.features.brokerages.core.products import OptionRight
 
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9._]*", re.ASCII)
@@ -137,8 +137,9 @@ class OptionSymbol(Model):
     exchange: str | None = None
     """Where it is listed. None: in the US, or on the broker's only venue."""
 
+    _positive = ("strike",)
+
     def _check_sense(self) -> None:
-        require_positive(self, "strike")
         _check_codes(self, "exchange")
         _check_root(self, self.root)
 

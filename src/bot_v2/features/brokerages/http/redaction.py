@@ -6,7 +6,7 @@ Nothing is parsed and printed again: what is shown is what was sent, but for the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,13 +16,23 @@ BLANK: Final = "***"
 SHOWN_BYTES: Final = 2_000
 """How much of a body is shown."""
 
-SECRET_WORDS: Final = (
+SURE_WORDS: Final = (
     "access-key",
     "access-sign",
-    "access_key",
-    "apikey",
     "api-key",
     "api_key",
+    "apikey",
+    "passphrase",
+    "passw",
+    "secret",
+    "signature",
+    "token",
+)
+"""What has one of these in its name is never shown, and never worth recording."""
+
+SECRET_WORDS: Final = (
+    *SURE_WORDS,
+    "access_key",
     "auth",
     "authent",
     "authoriz",
@@ -35,15 +45,10 @@ SECRET_WORDS: Final = (
     "nonce",
     "otp",
     "passcode",
-    "passphrase",
-    "passw",
     "pin",
     "private",
-    "secret",
     "session",
     "sign",
-    "signature",
-    "token",
     "totp",
 )
 """A header, a query field or a field of a body with one of these as a word of its name is blanked.
@@ -97,10 +102,20 @@ def safe_body(body: bytes | None) -> str:
         text = body.decode()
     except UnicodeDecodeError:
         return f"({len(body)} bytes that are no text)"
-    is_json = text.lstrip()[:1] in ("{", "[")
     # Blanked before it is cut, so that no field is cut off from its name.
-    text = _JSON_FIELD.sub(_blank_json, text) if is_json else _FORM_FIELD.sub(_blank_form, text)
+    text = blank_fields(text, _is_secret_in_body)
     return text if len(text) <= SHOWN_BYTES else f"{text[:SHOWN_BYTES]}… ({len(body)} bytes)"
+
+
+def blank_fields(text: str, is_secret: Callable[[str], bool]) -> str:
+    """Return the text of a body, JSON or a form, with the fields of some names blanked."""
+    is_json = text.lstrip()[:1] in ("{", "[")
+    pattern, blank = (_JSON_FIELD, f'"{BLANK}"') if is_json else (_FORM_FIELD, BLANK)
+
+    def replace(found: re.Match[str]) -> str:
+        return found["before"] + blank if is_secret(found["name"]) else found[0]
+
+    return pattern.sub(replace, text)
 
 
 def _blank_query_field(found: re.Match[str]) -> str:
@@ -109,11 +124,3 @@ def _blank_query_field(found: re.Match[str]) -> str:
 
 def _is_secret_in_body(name: str) -> bool:
     return name.lower() not in _SHOWN_IN_BODIES and is_secret(name)
-
-
-def _blank_json(found: re.Match[str]) -> str:
-    return f'{found["before"]}"{BLANK}"' if _is_secret_in_body(found["name"]) else found[0]
-
-
-def _blank_form(found: re.Match[str]) -> str:
-    return found["before"] + BLANK if _is_secret_in_body(found["name"]) else found[0]

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
-import attrs
 import stamina
 
 from bot_v2.features.brokerages.core.errors import (
@@ -98,7 +97,9 @@ class HttpTransport:
         """
         self.settings = settings or HttpSettings()
         self._quotas = quotas
-        self._exchanger = Exchanger(self.settings, self._tls_source(tls), clock, observer)
+        self.tls = self._tls_source(tls)
+        """Returns the context for TLS, for what goes to the same broker by other means."""
+        self._exchanger = Exchanger(self.settings, self.tls, clock, observer)
         self._closed = threading.Event()
         self._defaults = (
             ("Accept", "application/json"),
@@ -283,7 +284,8 @@ def _signed(request: Request, sign: Sign | None) -> Request:
     """Return a request with the headers that hold for this moment only."""
     if sign is None:
         return request
-    return attrs.evolve(request, headers={**request.headers, **sign()})
+    headers = {**request.headers, **sign()}
+    return Request(method=request.method, url=request.url, headers=headers, body=request.body)
 
 
 def _require_address(url: str, call: Call) -> None:

@@ -17,7 +17,6 @@ from bot_v2.features.brokerages.core.declarations import (
 )
 from bot_v2.features.brokerages.core.errors import (
     InvalidRequestError,
-    Outcome,
 )
 from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent, StreamGap
 from bot_v2.features.brokerages.core.health import BrokerHealth
@@ -197,7 +196,8 @@ class PaperBrokerage(PaperReads):
         """Place one order, once. A time in force of None is GTC.
 
         Raises:
-            InvalidRequestError: it cannot be sent as asked (NOT_SENT).
+            InvalidRequestError: it cannot be sent as asked (NOT_SENT), or the exchange finds that
+                it makes no sense, as an end in the past (REJECTED).
             OrderRejectedError, InsufficientFundsError, MarketClosedError: refused (REJECTED).
             DuplicateOrderError: an order under that client id exists (REJECTED).
         """
@@ -214,7 +214,7 @@ class PaperBrokerage(PaperReads):
         """Place the reduce-only market order that closes a position: it can never turn it.
 
         Raises:
-            InvalidRequestError: there is no position (NOT_SENT).
+            InvalidRequestError: there is no position (REJECTED: the exchange was asked).
             Whatever place_order raises.
         """
         name = self._resolve("close_position", symbol)
@@ -224,9 +224,7 @@ class PaperBrokerage(PaperReads):
         def close(engine: MatchingEngine) -> Order:
             position = engine.get_position(name)
             if position is None:
-                raise InvalidRequestError(
-                    f"there is no position in {name} to close", outcome=Outcome.NOT_SENT
-                )
+                raise InvalidRequestError(f"there is no position in {name} to close")
             long = position.side is PositionSide.LONG
             request = OrderRequest(
                 symbol=name,

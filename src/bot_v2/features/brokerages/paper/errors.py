@@ -16,6 +16,7 @@ from bot_v2.features.brokerages.core.errors import (
     BrokerUnavailableError,
     ConnectionError,
     ErrorContext,
+    InvalidRequestError,
     OrderOutcomeUnknownError,
     Outcome,
     RateLimitError,
@@ -98,12 +99,13 @@ def error_from_fault(
 def complete_error(error: BrokerageError, is_write: bool, context: ErrorContext) -> None:
     """Add to an answer of the exchange what only the caller's side knows.
 
-    What the exchange refuses it has not done: a write that it answers with an error is REJECTED.
+    What the exchange refuses it has not done: a write that it answers with an error is REJECTED. An
+    InvalidRequestError of the engine's own says NOT_SENT, as nobody told it that it was sent.
     """
     for name, value in context.items():
         if getattr(error, name) is None:
             setattr(error, name, value)
     if not is_write:
         error.outcome = None
-    elif error.outcome is None:
+    elif error.outcome is None or isinstance(error, InvalidRequestError):
         error.outcome = Outcome.REJECTED

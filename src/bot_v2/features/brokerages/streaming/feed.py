@@ -90,16 +90,15 @@ class Address:
 
 
 class Feed(Generic[_E]):
-    """Fills an EventStream from connections, one after the other, in a thread of its own.
+    """Fills EventStreams from connections, one after the other, in a thread of its own.
 
     A connection that is lost, or falls silent, is a StreamGap as soon as that is found out, and
-    another is made: after a while that grows with each attempt.
+    another is made: after a while that grows with each attempt. It ends with its last reader.
 
     Args:
         call: what its errors say.
         address: where to connect.
         make_talk: makes what is said on a connection.
-        stream: where events go.
         settings: its bounds.
         clock: stamps the gaps.
         rng: a number from 0 to 1, for the jitter of waits.
@@ -110,7 +109,6 @@ class Feed(Generic[_E]):
         call: Call,
         address: Address,
         make_talk: Callable[[], Talk[_E]],
-        stream: EventStream[_E],
         settings: StreamSettings,
         clock: Clock,
         rng: Callable[[], float] = random.random,
@@ -119,7 +117,9 @@ class Feed(Generic[_E]):
         self._call = call
         self._address = address
         self._make_talk = make_talk
-        self._stream = stream
+        self._readers: tuple[EventStream[_E], ...] = ()
+        self._lock = threading.Lock()
+        self._has_ended = False
         self._settings = settings
         self._clock = clock
         self._rng = rng
@@ -133,27 +133,49 @@ class Feed(Generic[_E]):
             target=self._run, name=f"{call.broker}-{call.operation}", daemon=True
         )
 
+    def add(self, reader: EventStream[_E]) -> bool:
+        """Give events to a reader from now on; False where there will be none any more."""
+        with self._lock:
+            if self._has_ended or self._stop.is_set():
+                return False
+            self._readers = (*self._readers, reader)
+            return True
+
+    def remove(self, reader: EventStream[_E]) -> None:
+        """End a reader's stream; with the last one everything ends. Twice is harmless."""
+        reader.close(discard=True)
+        with self._lock:
+            self._readers = tuple(one for one in self._readers if one is not reader)
+            self._has_ended = self._has_ended or not self._readers
+            is_over = self._has_ended
+        if is_over:
+            self.close()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no event will come any more."""
+        return self._has_ended or self._stop.is_set()
+
     def open(self) -> None:
-        """Start the thread, and wait until events come.
+        """Start the thread if it does not run, and wait until events come.
 
         Raises:
             BrokerageError: they do not: why.
         """
-        try:
-            self._thread.start()
-            # In pieces: some systems do not let a wait without end be interrupted.
-            while not self._decided.wait(1.0):
-                pass
-            if self._failure is not None:
-                raise self._failure
-        except BaseException:
-            self.close()
-            raise
+        with self._lock:
+            if self._thread.ident is None and not self._stop.is_set():
+                self._thread.start()
+        # In pieces: some systems do not let a wait without end be interrupted.
+        while not (self._decided.wait(1.0) or self._stop.is_set()):
+            pass
+        if self._failure is not None:
+            raise self._failure
 
     def close(self) -> None:
-        """End the stream, the connection and the thread. Twice is harmless."""
+        """End the streams, the connection and the thread. Twice is harmless."""
         self._stop.set()
-        self._stream.close(discard=True)
+        for reader in self._readers:
+            reader.close(discard=True)
         connection = self._socket
         if connection is not None:
             connection.interrupt()
@@ -163,7 +185,10 @@ class Feed(Generic[_E]):
     # In the thread.
 
     def _is_over(self) -> bool:
-        return self._stop.is_set() or self._stream.is_closed
+        with self._lock:
+            if self._stop.is_set() or all(reader.is_closed for reader in self._readers):
+                self._has_ended = True
+            return self._has_ended
 
     def _run(self) -> None:
         try:
@@ -178,12 +203,19 @@ class Feed(Generic[_E]):
                 if self._is_live:
                     self._report(error)
                 elif isinstance(error, FINAL):
-                    self._stream.close(error)
+                    self._end(error)
                     break
                 self._stop.wait(self._pause_s(error))
         finally:
-            self._stream.close()
+            self._end()
             self._decided.set()
+
+    def _end(self, error: BrokerageError | None = None) -> None:
+        with self._lock:
+            self._has_ended = True
+            readers = self._readers
+        for reader in readers:
+            reader.close(error)
 
     def _failed(self) -> BrokerageError:
         """Serve one connection to its end, and return why it ended."""
@@ -237,11 +269,12 @@ class Feed(Generic[_E]):
 
     def _publish(self, events: Iterable[_E | StreamGap]) -> None:
         for event in events:
-            self._stream.publish(event)
+            for reader in self._readers:
+                reader.publish(event)
 
     def _report(self, error: BrokerageError) -> None:
         reason = f"the connection was lost: {error.message}"
-        self._stream.publish(StreamGap(timestamp=self._clock(), reason=reason))
+        self._publish([StreamGap(timestamp=self._clock(), reason=reason)])
 
     def _pause_s(self, error: BrokerageError) -> float:
         bounds = self._settings

@@ -49,11 +49,17 @@ class Streams:
         self._clock = clock
         self._open_max = open_max
         self._rng = rng
-        self._feeds: set[Feed[Any]] = set()
+        self._feeds: dict[object, Feed[Any]] = {}
+        self._open = 0
         self._lock = threading.Lock()
 
     def stream(
-        self, call: Call, address: Address, make_talk: Callable[[], Talk[_E]]
+        self,
+        call: Call,
+        address: Address,
+        make_talk: Callable[[], Talk[_E]],
+        *,
+        shared: str | None = None,
     ) -> AbstractContextManager[Iterator[_E | StreamGap]]:
         """Return a stream; entering it connects, and waits until events come.
 
@@ -61,67 +67,71 @@ class Streams:
             call: what its errors say.
             address: where to connect.
             make_talk: makes what is said on a connection; called in the stream's thread.
+            shared: streams of one name go by one connection, that of the first of them. None: by
+                one of its own.
         """
-        return _Session(self, lambda stream: self._feed(call, address, make_talk, stream))
+
+        def make_feed() -> Feed[_E]:
+            return Feed(call, address, make_talk, self._settings, self._clock, self._rng)
+
+        return _Session(self, shared, make_feed)
 
     def close(self) -> None:
         """End every stream: what has arrived is gone, and its iterator ends."""
         with self._lock:
-            feeds = list(self._feeds)
+            feeds = list(self._feeds.values())
         for feed in feeds:
             feed.close()
 
-    def add(self, feed: Feed[Any]) -> None:
-        """Count a stream in.
+    def join(
+        self, shared: str | None, make_feed: Callable[[], Feed[_E]]
+    ) -> tuple[Feed[_E], EventStream[_E]]:
+        """Return a reader's queue, and the feed that fills it once it is opened.
 
         Raises:
             InvalidRequestError: there are too many.
         """
+        reader: EventStream[_E] = EventStream(self._clock, lambda: WAKE_S, self._settings.queue_max)
         with self._lock:
-            if len(self._feeds) >= self._open_max:
+            if self._open >= self._open_max:
                 raise InvalidRequestError(f"{self._open_max} streams are open: close one first")
-            self._feeds.add(feed)
+            self._open += 1
+            feed = None if shared is None else self._feeds.get(shared)
+            if feed is None or not feed.add(reader):
+                feed = make_feed()
+                feed.add(reader)
+                self._feeds[shared or feed] = feed
+        return feed, reader
 
-    def remove(self, feed: Feed[Any]) -> None:
-        """End a stream, and count it out."""
+    def leave(self, feed: Feed[_E], reader: EventStream[_E]) -> None:
+        """End a reader's stream, and the feed with its last reader."""
+        feed.remove(reader)
         with self._lock:
-            self._feeds.discard(feed)
-        feed.close()
-
-    def new_events(self) -> EventStream[Any]:
-        """Return a queue for the events of one stream."""
-        return EventStream(self._clock, lambda: WAKE_S, self._settings.queue_max)
-
-    def _feed(
-        self,
-        call: Call,
-        address: Address,
-        make_talk: Callable[[], Talk[_E]],
-        stream: EventStream[_E],
-    ) -> Feed[_E]:
-        return Feed(call, address, make_talk, stream, self._settings, self._clock, self._rng)
+            self._open -= 1
+            if feed.is_over:
+                self._feeds = {name: one for name, one in self._feeds.items() if one is not feed}
 
 
 class _Session(AbstractContextManager[Iterator[_E | StreamGap]], Generic[_E]):
     """Connects on entering, ends everything on leaving."""
 
-    def __init__(self, streams: Streams, make_feed: Callable[[EventStream[_E]], Feed[_E]]) -> None:
+    def __init__(
+        self, streams: Streams, shared: str | None, make_feed: Callable[[], Feed[_E]]
+    ) -> None:
         self._streams = streams
+        self._shared = shared
         self._make_feed = make_feed
-        self._feed: Feed[_E] | None = None
+        self._joined: tuple[Feed[_E], EventStream[_E]] | None = None
 
     def __enter__(self) -> Iterator[_E | StreamGap]:
         self._leave()
-        events: EventStream[_E] = self._streams.new_events()
-        feed = self._make_feed(events)
-        self._streams.add(feed)
-        self._feed = feed
+        self._joined = feed, reader = self._streams.join(self._shared, self._make_feed)
         try:
             feed.open()
         except BaseException:
             self._leave()
             raise
-        return events
+        return reader
 
     def __exit__(
         self,
@@ -132,6 +142,6 @@ class _Session(AbstractContextManager[Iterator[_E | StreamGap]], Generic[_E]):
         self._leave()
 
     def _leave(self) -> None:
-        feed, self._feed = self._feed, None
-        if feed is not None:
-            self._streams.remove(feed)
+        joined, self._joined = self._joined, None
+        if joined is not None:
+            self._streams.leave(*joined)
