@@ -26,7 +26,7 @@ from tests.unit.alpaca.natives import (
     brokerage,
 )
 from tests.unit.alpaca.test_adapter import REQUEST
-from tests.unit.coinbase.test_mutations import _attempt, _mutated
+from tests.unit.coinbase.test_mutations import _attempt, mutated
 
 SMALL = 20_000
 NIGHTLY = 1_000_000
@@ -94,7 +94,7 @@ def _mutate(times: int, seed: int) -> tuple[int, int]:
     answered = 0
     for _ in range(times):
         path = chance.choice(list(READS))
-        raw = _mutated(good[path], chance)
+        raw = mutated(good[path], chance)
         status = chance.choice((200, 200, 200, 200, 200, 204, 400, 401, 404, 500))
         transport.answers[path] = (status, raw)
         answered += _attempt(partial(READS[path][1], broker), raw)
@@ -123,7 +123,7 @@ def test_whatever_a_write_is_answered_with_its_outcome_is_told() -> None:
     chance = random.Random(5)
     broker, transport = brokerage({})
     for _ in range(2_000):
-        raw = _mutated(chance.choice((ORDER, REFUSED)), chance)
+        raw = mutated(chance.choice((ORDER, REFUSED)), chance)
         transport.answers["POST /v2/orders"] = (chance.choice((200, 200, 403, 422, 500)), raw)
         try:
             result = broker.place_order(REQUEST)
