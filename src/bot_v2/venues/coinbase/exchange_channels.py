@@ -13,11 +13,11 @@ from typing import Final
 from bot_v2.features.brokerages.core.market_data import Trade
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.venues.coinbase.exchange_market import ExchangeMarket
-from bot_v2.venues.coinbase.keys import seeded_uuid
 from bot_v2.venues.coinbase.listings import Listing
 from bot_v2.venues.coinbase.sequences import Sequences
 from bot_v2.venues.coinbase.texts import moment_text, padded, plain
 from bot_v2.venues.coinbase.told_books import Levels, ToldBooks
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import Record
 from bot_v2.venues.state import VenueState
 

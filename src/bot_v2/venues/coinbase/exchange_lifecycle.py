@@ -19,9 +19,9 @@ from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.coinbase.exchange_orders import DONE_REASONS, ExchangeOrders
-from bot_v2.venues.coinbase.keys import seeded_uuid
 from bot_v2.venues.coinbase.sequences import Sequences
 from bot_v2.venues.coinbase.texts import moment_text, padded
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import Record
 from bot_v2.venues.state import VenueState
 
