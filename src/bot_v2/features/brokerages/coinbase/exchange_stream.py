@@ -256,7 +256,9 @@ class ExchangeOrders(ExchangeTalk[OrderEvent]):
         except BrokerageError as error:
             yield from self._missed(f"the order {order_id} cannot be read: {error.message}")
         except UNREADABLE as error:
-            yield from self._missed(f"what was said of the order {order_id} cannot be read: {error}")
+            yield from self._missed(
+                f"what was said of the order {order_id} cannot be read: {error}"
+            )
 
     def _order_after(self, order_id: str, messages: Sequence[wire.OrderMessage]) -> Order | None:
         """Return an order as it stands. None: nothing is known of it, and nothing can be."""
