@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
@@ -13,13 +13,14 @@ import pytest
 from bot_v2.features.brokerages.alpaca.adapter import AlpacaBrokerage
 from bot_v2.features.brokerages.alpaca.settings import read_settings
 from bot_v2.features.brokerages.core.interfaces import IBrokerage
-from bot_v2.features.brokerages.http.settings import HttpSettings
+from bot_v2.features.brokerages.core.products import OptionRight
+from bot_v2.features.brokerages.core.symbols import OptionSymbol, parse_symbol
 from bot_v2.features.brokerages.http.transport import HttpTransport
 from bot_v2.testing.profile import ContractProfile
 from bot_v2.testing.suite import BrokerageContract
 from bot_v2.venues.alpaca.venue import AlpacaVenue
+from tests.contract.patience import HANGING_S, PatientTransport
 
-TIMEOUT_S = 0.4
 PAGE = 50
 """How many orders and executions are asked for at once: lists have several pages so."""
 
@@ -50,13 +51,10 @@ class _OnVenue(BrokerageContract):
                 "data_base": venue.url,
                 "ws_url": f"{venue.url.replace('http', 'ws', 1)}/stream",
                 "data_ws_base": venue.url.replace("http", "ws", 1),
-                "timeout_s": TIMEOUT_S,
                 "page_size": PAGE,
                 "allow_delayed": True,
             }
-            # Without quotas: they would have each check wait as long as the venue asks to.
-            bounds = HttpSettings(read_budget_s=TIMEOUT_S, total_timeout_s=TIMEOUT_S)
-            transports.append(HttpTransport(bounds))
+            transports.append(PatientTransport(venue))
             made.append(AlpacaBrokerage(read_settings(given, {}), transport=transports[-1]))
             return made[-1]
 
@@ -81,7 +79,7 @@ class _OnVenue(BrokerageContract):
             symbol=symbol,
             quantity=self.quantity,
             secrets=(venue.api_key.secret,),
-            health_timeout_s=2 * TIMEOUT_S + 0.5,
+            health_timeout_s=HANGING_S + 2.0,
             # There are none of a weekend, which can be a long one.
             candle_interval=timedelta(hours=1),
             candle_span=timedelta(days=5),
@@ -132,11 +130,14 @@ class TestOptions(_OnVenue):
 
     @pytest.fixture
     def contract_profile(self, venue: AlpacaVenue) -> ContractProfile:
-        """What the suite may know: a call that the venue lists is traded."""
-        listed = sorted(venue.native_symbols().values())
-        calls = [one for one in listed if one.startswith("AAPL-") and one.endswith("-C")]
-        expiry = calls[len(calls) // 2].rsplit("-", 2)[0]
-        # Of the highest strike: some checks place dozens, and options are paid in full.
-        farthest = [one for one in calls if one.startswith(expiry)][-1]
-        profile = self._profile(venue, farthest)
+        """What the suite may know: the cheapest call that the venue lists is traded."""
+        listed = [parse_symbol(one) for one in venue.native_symbols().values()]
+        calls = [
+            one
+            for one in listed
+            if isinstance(one, OptionSymbol) and (one.root, one.right) == ("AAPL", OptionRight.CALL)
+        ]
+        live = [one for one in calls if one.expiry > datetime.now(UTC).date()]
+        cheapest = max(live, key=lambda one: (one.strike, -one.expiry.toordinal()))
+        profile = self._profile(venue, str(cheapest))
         return attrs.evolve(profile, option_underlying="AAPL")

@@ -154,6 +154,14 @@ def test_faults_befall_trade_updates(alpaca: AlpacaVenue, dial: Open) -> None:
     assert hear(socket)["data"]["order"]["id"] == placed["id"]
 
 
+def test_a_coins_position_is_told_less_its_fee(alpaca: AlpacaVenue, dial: Open) -> None:
+    """As it is held after the fill."""
+    socket = listen(alpaca, dial)
+    order(alpaca, symbol="BTC/USD", qty="0.1", limit_price="61000", time_in_force="gtc")
+    told = [hear(socket)["data"] for _ in range(3)][2]
+    assert (told["event"], told["qty"], told["position_qty"]) == ("fill", "0.1", "0.09975")
+
+
 def test_exits_and_legs_are_told(alpaca: AlpacaVenue, dial: Open) -> None:
     """The entry has its held exits with it; an exit that comes to life is new."""
     socket = listen(alpaca, dial)
@@ -199,6 +207,19 @@ def test_prices_in_json(alpaca: AlpacaVenue, dial: Open) -> None:
     alpaca.set_market("AAPL", D("190.1"), D("190.2"), D(5))
     quote = hear(socket)[0]
     assert (quote["T"], quote["S"], quote["bp"], quote["ap"]) == ("q", "AAPL", 190.1, 190.2)
+
+
+def test_a_minute_is_told_before_the_next_one_trades(alpaca: AlpacaVenue, dial: Open) -> None:
+    """Its bar has its own trades alone."""
+    socket = dial("/v2/iex")
+    known(alpaca, socket)
+    say(socket, action="subscribe", bars=["AAPL"])
+    alpaca.set_market("AAPL", D(190), D(191), D(5))
+    # Past the minute without a word of it: the next trade tells that it is over.
+    alpaca.state.clock.advance(60)
+    alpaca.set_market("AAPL", D(200), D(201), D(5))
+    bar = hear(socket)[0]
+    assert (bar["T"], bar["S"], bar["c"], bar["v"]) == ("b", "AAPL", 190, 5)
 
 
 def test_a_book_is_told_whole(alpaca: AlpacaVenue, dial: Open) -> None:

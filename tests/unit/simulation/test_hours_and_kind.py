@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from bot_v2.features.brokerages.core.decimals import Rounding, divide
 from bot_v2.features.brokerages.core.errors import MarketClosedError
 from bot_v2.features.brokerages.core.fields import FrozenMapping
 from bot_v2.features.brokerages.core.order_request import OrderRequest
@@ -180,6 +181,9 @@ def test_a_fee_in_kind_is_given_back() -> None:
     trade = bench.engine.list_fills()[0].trade_id
     bench.engine.correct_fill(trade, quantity=D(5), price=D(100))
     assert bench.engine.get_balance("BTC").total == D("4.99")
+    position = bench.engine.get_position(COIN)
+    assert position is not None
+    assert position.entry_price == divide(D(500), D("4.99"), 12, Rounding.HALF_EVEN)
     bench.engine.verify()
     bench.engine.bust_fill(bench.engine.list_fills()[-1].trade_id)
     assert bench.engine.get_balance("BTC").total == 0

@@ -41,6 +41,13 @@ def test_the_extended_session_is_wider_and_ends_early_after_an_early_close() -> 
     assert session_of(date(2026, 11, 27))[1] == datetime(2026, 11, 27, 18, tzinfo=UTC)
 
 
+def test_a_holiday_is_no_day_of_an_early_close() -> None:
+    """Where Independence Day is kept on the third of July, nothing opens on it."""
+    assert hours.closes_early(date(2025, 7, 3))
+    assert not hours.closes_early(date(2026, 7, 3))
+    assert not hours.closes_early(date(2027, 12, 24))
+
+
 def test_summer_time_moves_the_opening() -> None:
     """Half past nine in New York is another hour in UTC after the clocks have changed."""
     assert session_of(date(2026, 3, 6))[0].hour == 14

@@ -435,6 +435,17 @@ def test_a_day_order_ends_with_its_session() -> None:
     assert order(alpaca, lasting["id"])["status"] == "new"
 
 
+def test_an_order_until_cancelled_lasts_ninety_days() -> None:
+    """Then it is expired; it says so from the start."""
+    alpaca, _ = venue_at(MONDAY_MORNING)
+    taken = place(alpaca, terms(time_in_force="gtc"))
+    assert order(alpaca, taken["id"])["expires_at"].startswith("2026-05-31")
+    alpaca.advance(89 * 86400)
+    assert order(alpaca, taken["id"])["status"] == "new"
+    alpaca.advance(2 * 86400)
+    assert order(alpaca, taken["id"])["status"] == "expired"
+
+
 def test_extended_hours_are_for_orders_that_ask_for_them() -> None:
     """After hours such a limit order trades, and ends with the extended session."""
     alpaca, _ = venue_at(MONDAY_NIGHT)

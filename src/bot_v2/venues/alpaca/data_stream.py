@@ -256,6 +256,8 @@ class DataStream:
 
     def traded(self, trades: list[Trade]) -> None:
         """Tell trades, and count them into the bars of their minutes."""
+        # A minute that is over has its bar before the first trade of the next one.
+        self.pass_time()
         for trade in trades:
             listing = self._catalogue.of(trade.symbol)
             self._minutes.add(trade)

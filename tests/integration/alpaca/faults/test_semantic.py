@@ -194,15 +194,17 @@ def test_s10_a_partial_fill_and_then_a_cancel(bench: Bench, broker: AlpacaBroker
 
 
 def test_s11_more_is_filled_than_was_asked(bench: Bench, broker: AlpacaBrokerage) -> None:
-    """S11: an order of which more was filled than ordered is told as it is.
-
-    What was executed is read by itself, and stays the truth.
-    """
+    """S11: an order of which more was filled than ordered is told as it is, alone and in a list."""
     order_id = place(broker, TAKING)
     bench.front.edit("GET", order_id, lambda said: {**said, "filled_qty": "10.001"})
     order = broker.get_order(order_id)
     assert (order.filled_quantity, order.overfilled_quantity) == (D("10.001"), D("0.001"))
     assert (order.status, order.remaining_quantity) == (OrderStatus.FILLED, D(0))
+    bench.front.edit(
+        "GET", "/orders", lambda said: [{**one, "filled_qty": "10.001"} for one in said], 2
+    )
+    assert [one.filled_quantity for one in broker.list_orders()] == [D("10.001")]
+    # What was executed and what is held are read by themselves, and stay the truth.
     assert sum(fill.quantity for fill in broker.list_fills()) == TAKING.quantity
 
 
