@@ -23,7 +23,7 @@ from bot_v2.venues.http_app import build_app
 from bot_v2.venues.market import MovingMarket
 from bot_v2.venues.request_log import LoggedRequest, RequestLog
 from bot_v2.venues.requests import ApiRequest, Endpoint
-from bot_v2.venues.server import HOST, Listener, VenueServer
+from bot_v2.venues.server import HOST, Listener, VenueServer, Wire
 from bot_v2.venues.state import VenueState
 
 FAULTS: Final = frozenset(Fault)
@@ -47,7 +47,7 @@ class Venue:
         self._log = RequestLog()
         self._dispatcher = Dispatcher(state, plan, self._log)
         self._server = VenueServer()
-        self._wires: list[Listener] = []
+        self._wires: list[Wire] = []
         self._admin: Listener | None = None
         self._is_listening = False
         self._market: MovingMarket | None = None
@@ -96,21 +96,22 @@ class Venue:
         if self._wires:
             raise InvalidFieldError("start", "twice", "once, until it is closed")
         self._server.start()
-        app = build_app(self.endpoints(), self._dispatcher, self._plan, self, self.routes())
-        self._wires = [Listener(app)]
-        ports = [port]
-        if tls is not None:
-            self._wires.append(Listener(app, tls))
-            ports.append(tls_port)
+        self._wires = self.wires(tls)
         self._admin = Listener(admin_app(self))
         try:
             self._server.run(self._admin.open(admin_port))
-            for wire, wanted in zip(self._wires, ports, strict=True):
+            for wire, wanted in zip(self._wires, (port, tls_port), strict=False):
                 self._server.run(wire.open(wanted))
         except OSError:
             self.close()
             raise
         self._is_listening = True
+
+    def wires(self, tls: ssl.SSLContext | None) -> list[Wire]:
+        """Return what speaks the broker's wire: plainly first, then with TLS where it is given."""
+        app = build_app(self.endpoints(), self._dispatcher, self._plan, self, self.routes())
+        plain = Listener(app)
+        return [plain] if tls is None else [plain, Listener(app, tls)]
 
     def close(self) -> None:
         """Stop listening, cut every connection and let the market rest."""
@@ -262,12 +263,22 @@ class Venue:
     def halt(self, symbol: str) -> None:
         """Suspend trading in a product."""
         name = self._canonical(symbol)
-        self.state.step(lambda: self.state.account_of(name).engine.halt(name))
+
+        def halt() -> None:
+            for account in self.state.accounts_of(name):
+                account.engine.halt(name)
+
+        self.state.step(halt)
 
     def resume(self, symbol: str) -> None:
         """Let a product trade again."""
         name = self._canonical(symbol)
-        self.state.step(lambda: self.state.account_of(name).engine.resume(name))
+
+        def resume() -> None:
+            for account in self.state.accounts_of(name):
+                account.engine.resume(name)
+
+        self.state.step(resume)
 
     def move_market(self) -> str:
         """Let a synthetic walk move the market from now on; return what it is.
