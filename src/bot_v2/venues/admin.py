@@ -10,6 +10,8 @@
     POST   /fills     {"order_id", "quantity", "price", "late"}  fill an order now
     POST   /clock     {"seconds"}                      move the clock on
     GET    /clock                                      the venue's time
+    GET    /actions                                    what else it can be told to do
+    POST   /actions   {"action", …}                    have it done
 
 Amounts are JSON strings. A mistake is a 400 with {"error": …}.
 """
@@ -142,6 +144,18 @@ def _time(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
     return {"time": venue.state.clock().isoformat()}
 
 
+def _list_actions(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
+    return {"actions": sorted(venue.actions())}
+
+
+def _act(venue: Venue, body: Mapping[str, Any], _: Mapping[str, str]) -> Record:
+    name, known = _text(body, "action"), venue.actions()
+    if name not in known:
+        raise InvalidFieldError("action", name, ", ".join(sorted(known)) or "none: there is none")
+    known[name](body)
+    return {"action": name}
+
+
 def _text(body: Mapping[str, Any], name: str) -> str:
     value: object = body.get(name)
     if not isinstance(value, str) or not value:
@@ -164,4 +178,6 @@ ACTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("POST", "/fills", _fill),
     ("POST", "/clock", _advance),
     ("GET", "/clock", _time),
+    ("GET", "/actions", _list_actions),
+    ("POST", "/actions", _act),
 )

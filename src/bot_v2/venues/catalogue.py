@@ -13,6 +13,7 @@ from bot_v2.features.brokerages.core.errors import InvalidFieldError, MissingDep
 if TYPE_CHECKING:
     from bot_v2.venues.coinbase.exchange_venue import CoinbaseExchangeVenue
     from bot_v2.venues.coinbase.venue import CoinbaseVenue
+    from bot_v2.venues.tws.venue import TwsVenue
     from bot_v2.venues.venue import Venue
 
 EXTRA: Final = "venues"
@@ -75,6 +76,21 @@ def _coinbase_exchange(seed: int) -> OpenVenue:
     return OpenVenue(venue=venue, environment=environment)
 
 
+def _tws(seed: int) -> OpenVenue:
+    module = import_module("bot_v2.venues.tws.venue")
+    venue: TwsVenue = module.TwsVenue(seed=seed)
+
+    def environment() -> Mapping[str, str]:
+        return {
+            "IBKR_HOST": venue.url.partition(":")[0],
+            "IBKR_PORT": str(venue.port),
+            "IBKR_CLIENT_ID": "1",
+            "IBKR_ACCOUNT_ID": venue.accounts[0],
+        }
+
+    return OpenVenue(venue=venue, environment=environment)
+
+
 VENUES: Final = {
     one.name: one
     for one in (
@@ -87,6 +103,11 @@ VENUES: Final = {
             name="coinbase-exchange",
             what="the older Coinbase Exchange API: spot",
             open=_coinbase_exchange,
+        ),
+        VenueEntry(
+            name="tws",
+            what="TWS and Gateway of Interactive Brokers: the socket, server versions 157 to 178",
+            open=_tws,
         ),
     )
 }

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import attrs
 from starlette.routing import BaseRoute, compile_path
@@ -73,6 +73,10 @@ class Venue:
         """
         return order_id
 
+    def actions(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
+        """Return what else it can be told to do over the local controls, by name."""
+        return {}
+
     def on_faults_cleared(self) -> None:
         """Let go of what a fault held back."""
 
@@ -124,6 +128,20 @@ class Venue:
         self._wires, self._admin = [], None
         self._is_listening = False
         self._server.stop()
+
+    def cut_wires(self) -> None:
+        """Cut every connection, and listen no more; the controls stay."""
+        if self._is_listening:
+            self._is_listening = False
+            for wire in self._wires:
+                self._server.run(wire.close())
+
+    def listen_again(self) -> None:
+        """Listen where it did; nothing happens while it does."""
+        if self._wires and not self._is_listening:
+            for wire in self._wires:
+                self._server.run(wire.open(0))
+            self._is_listening = True
 
     def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
         """Return the connection from an address. None: it is gone."""
@@ -204,19 +222,14 @@ class Venue:
             InvalidFieldError: `times` is below one.
         """
         self._plan.add(fault, operation, times)
-        if fault is Fault.RESET_BEFORE and self._is_listening:
-            self._is_listening = False
-            for wire in self._wires:
-                self._server.run(wire.close())
+        if fault is Fault.RESET_BEFORE:
+            self.cut_wires()
 
     def clear_faults(self) -> None:
         """Behave again: faults that are still to come are forgotten, lasting ones end."""
         self._plan.clear()
         self._dispatcher.renew_session()
-        if self._wires and not self._is_listening:
-            for wire in self._wires:
-                self._server.run(wire.open(0))
-            self._is_listening = True
+        self.listen_again()
         self.on_faults_cleared()
 
     def planned_faults(self) -> dict[str, object]:

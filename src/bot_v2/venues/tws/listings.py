@@ -258,15 +258,7 @@ def forex(con_id: int, base: str, quote: str, price: str, step: str, smallest: s
 
 AAPL: Final = stock(265598, "AAPL", "170.5", "APPLE INC", isin="US0378331005")
 _MSFT = stock(272093, "MSFT", "410.2", "MICROSOFT CORP", isin="US5949181045")
-_SPY = stock(
-    756733,
-    "SPY",
-    "520.1",
-    "SPDR S&P 500 ETF",
-    primary="ARCA",
-    isin="US78462F1030",
-    stock_type="ETF",
-)
+_SPY = stock(756733, "SPY", "520.1", "SPDR S&P 500 ETF", primary="ARCA", isin="US78462F1030")
 _IBM = stock(8314, "IBM", "190.4", "INTL BUSINESS MACHINES CORP", primary="NYSE")
 _BRK = stock(72063691, "BRK B", "405.7", "BERKSHIRE HATHAWAY INC-CL B", primary="NYSE")
 _BHP_US = stock(4211, "BHP", "58.2", "BHP GROUP LTD-SPON ADR", primary="NYSE")

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
 from bot_v2.features.brokerages.core.events import OrderEvent
@@ -54,6 +54,7 @@ from bot_v2.venues.tws.outlet import Pace
 from bot_v2.venues.tws.quotes_api import QuotesApi
 from bot_v2.venues.tws.reporter import Reporter
 from bot_v2.venues.tws.schema import Message
+from bot_v2.venues.tws.scripts import Scripts, actions
 from bot_v2.venues.tws.session import NO_REQUEST, Session
 from bot_v2.venues.tws.state import TwsState
 from bot_v2.venues.tws.tickets import Ticket, TicketBook
@@ -124,6 +125,8 @@ class TwsVenue(Venue):
         self.gateway = Gateway(state, plan, self._log, self._greet, self._forget)
         """Serves the clients."""
         self._build(state, seed, hours)
+        self.scripts = Scripts(self)
+        """What goes wrong beyond single requests."""
         self._is_beating = False
         self.reset_market()
 
@@ -261,6 +264,23 @@ class TwsVenue(Venue):
             opening_book(one.product, one.price, OPENING_VALUE, now, self._seed)
             for one in self.contracts.listings
         )
+
+    def actions(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
+        """Return what it can be told to do over the local controls."""
+        return actions(self.scripts)
+
+    # What scripts do
+
+    def restart(self, *, stays_down: bool) -> None:
+        """Cut every connection; stay down, or listen again at once."""
+        self.cut_wires()
+        if not stays_down:
+            self.listen_again()
+
+    def drop_subscriptions(self) -> None:
+        """Tell nobody of the market any more: they have to ask again."""
+        for api in (self.quotes, self._depth, self.history):
+            api.drop_all()
 
     # Who is told what a step changed
 
