@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST_ARGS = tuple(shlex.split(os.environ.get("PYTEST_ARGS", "")))
 PYTEST_NO_TESTS = 5
+# The tests of one class or module stay together: they share a venue.
+IN_TWO_PROCESSES = ("-n", "2", "--dist", "loadscope")
 LINT_IMPORTS = (
     "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-logo'])"
 )
@@ -38,7 +40,7 @@ def module(name: str, *arguments: str) -> tuple[str, ...]:
 
 def pytest(selection: str, *, covered: bool) -> tuple[str, ...]:
     """Return the command that runs the tests of a selection of markers."""
-    arguments = ("pytest", "-q", "-m", selection, *PYTEST_ARGS)
+    arguments = ("pytest", "-q", "-m", selection, *IN_TWO_PROCESSES, *PYTEST_ARGS)
     return module("coverage", "run", "-m", *arguments) if covered else module(*arguments)
 
 

@@ -44,6 +44,10 @@ class Listed:
         """Return what follows the last hyphen."""
         return "USDC" if product_id.endswith("-INTX") else product_id.rpartition("-")[2]
 
+    def named(self, product_id: str) -> tuple[str, str | None]:
+        """Return both."""
+        return self.symbol_of(product_id), self.quote_of(product_id)
+
 
 NAMES = Listed()
 REFUSED = Call(broker="coinbase", operation="place_order", is_write=True)

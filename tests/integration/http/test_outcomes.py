@@ -327,9 +327,9 @@ def test_t15_no_socket_waits_without_a_bound(
 
         monkeypatch.setattr(kind, name, watched)
 
-    for name in ("connect", "sendall", "recv_into"):
+    for name in ("connect", "sendall", "recv"):
         watch(socket.socket, name)
-    for name in ("do_handshake", "sendall", "recv_into"):
+    for name in ("do_handshake", "sendall", "recv"):
         watch(ssl.SSLSocket, name)
     trusting = HttpTransport(QUICK, tls=authority.client)
     with WireServer(reply()) as plain, WireServer(reply(), tls=authority.server) as secured:

@@ -39,6 +39,10 @@ class Names:
         """Return the currency."""
         return {"BTC-USD": "USD", "ETH-PERP-INTX": "USDC"}.get(product_id)
 
+    def named(self, product_id: str) -> tuple[str, str | None]:
+        """Return both."""
+        return self.symbol_of(product_id), self.quote_of(product_id)
+
 
 def _order(**changes: Any) -> Order:
     native = decode(json.dumps({**ORDER, **changes}).encode(), order_wire.Order)
@@ -58,7 +62,7 @@ def test_an_order_is_told_as_it_stands() -> None:
     assert (str(order.quantity), str(order.price)) == ("0.5", "41000.10")
     assert order.time_in_force is TimeInForce.GTC
     assert order.fees == (Fee(currency="USD", amount=D(0)),)
-    assert order.timestamp == datetime(2026, 3, 4, 5, 0, 0, 123456, tzinfo=UTC)
+    assert order.timestamp == datetime(2026, 3, 4, 5, 0, 0, 123457, tzinfo=UTC)
     assert order.average_fill_price is None
     assert order.status_reason is None
     assert not order.metadata
@@ -144,12 +148,44 @@ def test_the_exit_of_a_bracket_names_its_entry() -> None:
     assert leg.group_id == entry.group_id == entry.order_id
 
 
-@pytest.mark.parametrize("number", ["NaN", "1_000", "abc", "Infinity"])
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "abc", "1,5", "Infinity"])
 @pytest.mark.parametrize("field", ["filled_size", "average_filled_price", "total_fees"])
 def test_a_number_that_is_none_is_an_error(field: str, number: str) -> None:
     """It is not taken for a number, and not for nothing."""
-    with pytest.raises(InvalidFieldError):
+    with pytest.raises((InvalidFieldError, MalformedError)):
         _order(**{"filled_size": "0.1", field: number})
+
+
+def test_an_empty_text_is_no_number() -> None:
+    """Where Coinbase prints an empty text there is nothing, and all else is read as ever."""
+    order = _order(filled_size="", average_filled_price="", total_fees="", created_time="")
+    assert (order.filled_quantity, order.average_fill_price) == (D(0), None)
+    assert (order.fees, order.timestamp) == (None, None)
+    assert (str(order.quantity), str(order.price)) == ("0.5", "41000.10")
+
+
+def test_a_number_that_is_printed_as_one_is_read_as_printed() -> None:
+    """A JSON number is no float on its way, next to an empty text neither."""
+    for fee in ("0.1", ""):
+        told = json.dumps({**ORDER, "filled_size": "0.1", "total_fees": fee})
+        body = told.replace(
+            '"filled_size": "0.1"', '"filled_size": 0.12345678901234567890'
+        ).encode()
+        order = order_mapping.order_from_native(decode(body, order_wire.Order), Names(), "acc")
+        assert str(order.filled_quantity) == "0.12345678901234567890"
+
+
+def test_a_moment_is_told_in_utc() -> None:
+    """One of another zone is turned to UTC, and the year one stands for none."""
+    order = _order(
+        created_time="2026-03-04T07:00:00+02:00", last_update_time="0001-01-01T00:00:00Z"
+    )
+    assert order.timestamp == datetime(2026, 3, 4, 5, tzinfo=UTC)
+    assert order.timestamp is not None
+    assert order.timestamp.tzinfo is UTC
+    assert order.updated_at is None
+    with pytest.raises(MalformedError):
+        _order(created_time="2026-03-04T07:00:00")
 
 
 # Products.

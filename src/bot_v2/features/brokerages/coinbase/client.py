@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
+
+import msgspec
 
 from bot_v2.features.brokerages.coinbase import wire
 from bot_v2.features.brokerages.coinbase.decoding import decode, moment
@@ -115,7 +116,7 @@ class CoinbaseClient:
         timeout_s: float | None,
     ) -> Reply:
         asked = urlencode(query, doseq=True) if query else ""
-        content = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+        content = b"" if body is None else msgspec.json.encode(body)
         now = self._clock() + self._offset
         unsigned = Unsigned(method=method, host=self._host, path=path, query=asked, body=content)
         headers = dict(self._signer.headers(unsigned, now))

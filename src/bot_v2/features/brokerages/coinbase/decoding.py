@@ -1,7 +1,9 @@
-"""Bytes to typed wire records, numbers and moments exactly as printed.
+"""Bytes to typed wire records, numbers exactly as printed.
 
-Numbers are read from their text, not by the JSON decoder: Coinbase prints them as text, prints ""
-where it has none, and a decoder that takes text for a Decimal also takes "NaN" and "1_000".
+Of what comes by the thousand, orders and prices, the JSON decoder itself reads the numbers, digit
+for digit, and the moments, to the nearest microsecond. What is not finite it lets pass, and the
+models refuse. All else is text in the wire records and read here: Coinbase prints "" where it has
+none.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any, Final, TypeVar, cast
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -30,6 +32,10 @@ class MalformedError(ValueError):
     """What the broker sent is not what it documents."""
 
 
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment with a zone, in a wire record."""
+
+
 class Wire(msgspec.Struct, gc=False, kw_only=True):
     """Base of the wire records: only the fields that are needed; all others are passed over."""
 
@@ -46,10 +52,28 @@ def decode(body: bytes, kind: type[_T]) -> _T:
         MalformedError: it is no JSON, or not of that kind.
     """
     try:
-        decoded: _T = _decoder(cast("Hashable", kind)).decode(body)
+        return _decode(body, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
+
+
+def _decode(body: bytes, kind: type[_T]) -> _T:
+    try:
+        decoded: _T = _decoder(cast("Hashable", kind)).decode(body)
+    except msgspec.ValidationError:
+        # An empty text stands for no number and no moment, too: that is not what decoders expect.
+        return msgspec.convert(_without_empty(_UNTYPED.decode(body)), kind)
     return decoded
+
+
+_UNTYPED: Final = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _without_empty(told: Any) -> Any:
+    """Return what was told without the fields in which nothing is."""
+    if isinstance(told, dict):
+        return {name: _without_empty(value) for name, value in told.items() if value != ""}
+    return [_without_empty(value) for value in told] if isinstance(told, list) else told
 
 
 number: Callable[[str], Decimal] = lru_cache(maxsize=TRUSTED_MAX)(decimal_from_text)
@@ -84,6 +108,9 @@ def positive_or_none(text: str | None) -> Decimal | None:
     return value if value is not None and value > 0 else None
 
 
+_read_moment: Final = datetime.fromisoformat
+
+
 def moment(text: str) -> datetime:
     """Return a moment in UTC; digits beyond the microsecond are cut, never rounded up.
 
@@ -91,7 +118,7 @@ def moment(text: str) -> datetime:
         MalformedError: it is no moment, or has no zone.
     """
     try:
-        read = datetime.fromisoformat(text)
+        read = _read_moment(text)
         return read if read.tzinfo is UTC else _in_utc(read)
     except (ValueError, OverflowError) as error:
         raise MalformedError(f"{text!r} is no moment with a zone") from error
@@ -103,13 +130,20 @@ def _in_utc(read: datetime) -> datetime:
     return read.astimezone(UTC)
 
 
+def in_utc(when: datetime | None) -> datetime | None:
+    """Return a moment of a wire record in UTC; None for one that stands for none."""
+    return None if when is None or when.year == 1 else when.astimezone(UTC)
+
+
 def moment_or_none(text: str | None) -> datetime | None:
     """Return a moment, or None where none is printed.
 
     Raises:
         MalformedError: it is no moment, or has no zone.
     """
-    return None if not text or text.startswith(_NO_MOMENT) else moment(text)
+    if not text or (text[0] == "0" and text.startswith(_NO_MOMENT)):
+        return None
+    return moment(text)
 
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -27,6 +27,8 @@ class Catalog:
     """The canonical symbol of each of the broker's ids."""
     ids: Mapping[str, str]
     """The broker's id of each canonical symbol."""
+    names: Mapping[str, tuple[str, str]]
+    """The canonical symbol, and the currency of the prices, of each of the broker's ids."""
     read_at: float
     """When it was read, in seconds of a clock that never goes back."""
 
@@ -36,6 +38,7 @@ def catalog_of(found: Sequence[tuple[str, Product]], read_at: float) -> Catalog:
     products: dict[str, Product] = {}
     symbols: dict[str, str] = {}
     ids: dict[str, str] = {}
+    names: dict[str, tuple[str, str]] = {}
     for product_id, product in found:
         named = product
         if product.symbol in products:
@@ -43,7 +46,8 @@ def catalog_of(found: Sequence[tuple[str, Product]], read_at: float) -> Catalog:
         products[named.symbol] = named
         symbols[product_id] = named.symbol
         ids[named.symbol] = product_id
-    return Catalog(products, symbols, ids, read_at)
+        names[product_id] = (named.symbol, named.quote_currency)
+    return Catalog(products, symbols, ids, names, read_at)
 
 
 class Instruments:
@@ -107,10 +111,15 @@ class Instruments:
     def symbol_of(self, product_id: str) -> str:
         """Return the canonical symbol of an id; `@id` for one that is not listed any more."""
         catalog = self._catalog
-        return (catalog.symbols if catalog else {}).get(product_id, f"@{product_id}")
+        symbol = catalog.symbols.get(product_id) if catalog else None
+        return symbol or f"@{product_id}"
 
     def quote_of(self, product_id: str) -> str | None:
         """Return the currency that prices are in. None: the product is not listed any more."""
+        return self.named(product_id)[1]
+
+    def named(self, product_id: str) -> tuple[str, str | None]:
+        """Return what `symbol_of` and `quote_of` say, both at once."""
         catalog = self._catalog
-        symbol = catalog.symbols.get(product_id) if catalog else None
-        return catalog.products[symbol].quote_currency if catalog and symbol else None
+        found = catalog.names.get(product_id) if catalog else None
+        return found or (f"@{product_id}", None)

@@ -19,6 +19,7 @@ from bot_v2.features.brokerages.coinbase.decoding import (
 )
 from bot_v2.features.brokerages.core.account_summary import AccountRef, FeeRates
 from bot_v2.features.brokerages.core.accounts import Balance, Position, PositionSide
+from bot_v2.features.brokerages.core.construct import partial
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.market_data import Candle, Quote, Trade
@@ -67,6 +68,10 @@ class Names(Protocol):
 
     def quote_of(self, product_id: str) -> str | None:
         """Return the currency that prices are in. None: the product is not listed."""
+        ...
+
+    def named(self, product_id: str) -> tuple[str, str | None]:
+        """Return what `symbol_of` and `quote_of` say, both at once."""
         ...
 
 
@@ -210,8 +215,11 @@ def _extras_of(native: wire.Product, kind: MarketType) -> dict[str, str | bool]:
 # The market.
 
 
+_level: Final = partial(PriceLevel)
+
+
 def _levels(native: Iterable[wire.Level]) -> tuple[PriceLevel, ...]:
-    return tuple(PriceLevel(number(level.price), number(level.size)) for level in native)
+    return tuple([_level(level.price, level.size) for level in native])
 
 
 def book_from_native(native: wire.PriceBook, names: Names) -> Orderbook:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 import attrs
 
 from bot_v2.features.brokerages.coinbase import order_wire
 from bot_v2.features.brokerages.coinbase.decoding import (
+    ZERO,
     MalformedError,
+    in_utc,
     moment,
-    moment_or_none,
     number,
     number_or_none,
-    number_or_zero,
-    positive_or_none,
 )
 from bot_v2.features.brokerages.coinbase.mapping import Names
+from bot_v2.features.brokerages.core.construct import partial
 from bot_v2.features.brokerages.core.decimals import Rounding, decimal_to_text, divide
+from bot_v2.features.brokerages.core.fields import FrozenMapping
 from bot_v2.features.brokerages.core.fills import Fill, Liquidity
 from bot_v2.features.brokerages.core.order_changes import OrderPreview
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType, TimeInForce
 from bot_v2.features.brokerages.core.orders import Fee, Order
+from bot_v2.shared.types import MetadataValue
 
 SIDES: Final[dict[str, OrderSide]] = {"BUY": OrderSide.BUY, "SELL": OrderSide.SELL}
 NATIVE_SIDES: Final = {side: native for native, side in SIDES.items()}
@@ -50,20 +54,33 @@ class Form:
 
     type: OrderType
     time_in_force: TimeInForce
+    is_other: bool
+    """Whether one of the two is a word that we do not have."""
+    order: Callable[..., Order]
+    """Makes an order of this form."""
+
+
+@cache
+def form_of(kind: OrderType, time_in_force: TimeInForce) -> Form:
+    """Return a form."""
+    is_other = kind is OrderType.OTHER or time_in_force is TimeInForce.OTHER
+    return Form(
+        kind, time_in_force, is_other, partial(Order, type=kind, time_in_force=time_in_force)
+    )
 
 
 FORMS: Final[dict[str, Form]] = {
-    "market_market_ioc": Form(OrderType.MARKET, TimeInForce.IOC),
-    "market_market_fok": Form(OrderType.MARKET, TimeInForce.FOK),
-    "sor_limit_ioc": Form(OrderType.LIMIT, TimeInForce.IOC),
-    "limit_limit_gtc": Form(OrderType.LIMIT, TimeInForce.GTC),
-    "limit_limit_gtd": Form(OrderType.LIMIT, TimeInForce.GTD),
-    "limit_limit_fok": Form(OrderType.LIMIT, TimeInForce.FOK),
-    "stop_limit_stop_limit_gtc": Form(OrderType.STOP_LIMIT, TimeInForce.GTC),
-    "stop_limit_stop_limit_gtd": Form(OrderType.STOP_LIMIT, TimeInForce.GTD),
+    "market_market_ioc": form_of(OrderType.MARKET, TimeInForce.IOC),
+    "market_market_fok": form_of(OrderType.MARKET, TimeInForce.FOK),
+    "sor_limit_ioc": form_of(OrderType.LIMIT, TimeInForce.IOC),
+    "limit_limit_gtc": form_of(OrderType.LIMIT, TimeInForce.GTC),
+    "limit_limit_gtd": form_of(OrderType.LIMIT, TimeInForce.GTD),
+    "limit_limit_fok": form_of(OrderType.LIMIT, TimeInForce.FOK),
+    "stop_limit_stop_limit_gtc": form_of(OrderType.STOP_LIMIT, TimeInForce.GTC),
+    "stop_limit_stop_limit_gtd": form_of(OrderType.STOP_LIMIT, TimeInForce.GTD),
     # A limit with a stop beside it is no type of ours: the configuration's name is kept.
-    "trigger_bracket_gtc": Form(OrderType.OTHER, TimeInForce.GTC),
-    "trigger_bracket_gtd": Form(OrderType.OTHER, TimeInForce.GTD),
+    "trigger_bracket_gtc": form_of(OrderType.OTHER, TimeInForce.GTC),
+    "trigger_bracket_gtd": form_of(OrderType.OTHER, TimeInForce.GTD),
 }
 
 CONFIGURATIONS: Final[dict[tuple[OrderType, TimeInForce], str]] = {
@@ -105,6 +122,8 @@ STOP_DIRECTIONS: Final = {
 STOP_TRIGGER: Final = "stop_trigger_price"
 """The option that makes a limit order an exit with a stop beside it."""
 
+_NO_MARGIN: Final = "UNKNOWN_MARGIN_TYPE"
+
 _UNSAID: Final = frozenset({"", "REJECT_REASON_UNSPECIFIED"})
 
 QUANTITY_PLACES: Final = 18
@@ -126,45 +145,61 @@ def side_from_native(native: str) -> OrderSide:
 def order_from_native(native: order_wire.Order, names: Names, account_id: str) -> Order:
     """Return an order; a word that no table has becomes OTHER or UNKNOWN, with the word kept."""
     name, terms = _configuration_of(native)
-    form = _form_of(native, name)
-    filled = number_or_zero(native.filled_size)
-    quantity = positive_or_none(terms.base_size)
-    currency = names.quote_of(native.product_id)
-    fee = number_or_none(native.total_fees)
-    parent = native.originating_order_id or None
-    return Order(
+    form = FORMS.get(name) or _form_of(native, name)
+    filled = native.filled_size or ZERO
+    symbol, currency = names.named(native.product_id)
+    fee = native.total_fees
+    created, updated = native.created_time, native.last_update_time
+    if created and (created.tzinfo is not UTC or created.year == 1):
+        created = in_utc(created)
+    if updated and (updated.tzinfo is not UTC or updated.year == 1):
+        updated = in_utc(updated)
+    # What most orders tell: not more than fifteen keywords, see `construct.partial`.
+    order = form.order(
         order_id=native.order_id,
         client_order_id=native.client_order_id or None,
-        symbol=names.symbol_of(native.product_id),
+        symbol=symbol,
         side=SIDES.get(native.side),
-        type=form.type,
-        status=_status_of(native, filled),
+        status=_ENDED.get(native.status) or _status_of(native, filled),
         native_status=native.status,
-        status_reason=_reason_of(native),
-        quantity=quantity,
-        notional=None if quantity is not None else positive_or_none(terms.quote_size),
-        price=number_or_none(terms.limit_price),
-        stop_price=number_or_none(terms.stop_price or terms.stop_trigger_price),
-        time_in_force=form.time_in_force,
-        expires_at=moment_or_none(terms.end_time),
+        status_reason=(native.reject_message or native.cancel_message or None)
+        if native.reject_reason in _UNSAID
+        else native.reject_message or native.reject_reason,
+        quantity=terms.base_size or None,
+        price=terms.limit_price,
         filled_quantity=filled,
-        average_fill_price=positive_or_none(native.average_filled_price) if filled else None,
-        fees=None if fee is None or currency is None else (Fee(currency=currency, amount=fee),),
-        timestamp=moment_or_none(native.created_time),
-        updated_at=moment_or_none(native.last_update_time),
-        parent_order_id=parent,
-        group_id=parent or (native.order_id if native.attached_order_id else None),
+        average_fill_price=native.average_filled_price or None if filled else None,
+        fees=None if fee is None or currency is None else (_fee(currency=currency, amount=fee),),
+        timestamp=created,
+        updated_at=updated,
         account_id=account_id,
-        metadata=_extras_of(native, name, form),
     )
+    tells_more = (
+        native.originating_order_id
+        or native.attached_order_id
+        or terms.quote_size
+        or terms.stop_price
+        or terms.stop_trigger_price
+        or terms.end_time
+        or native.leverage
+        or (native.margin_type and native.margin_type != _NO_MARGIN)
+        or form.is_other
+    )
+    return _with_the_rest(order, native, name, terms) if tells_more else order
 
 
+_fee: Final = partial(Fee)
 _NO_TERMS: Final = order_wire.Terms()
 
 
 def _configuration_of(native: order_wire.Order) -> tuple[str, order_wire.Terms]:
     """Return the name and the terms of the configuration: the one of the native order type."""
-    given = {name: terms for name, terms in (native.order_configuration or {}).items() if terms}
+    told = native.order_configuration or {}
+    if len(told) == 1:
+        ((name, terms),) = told.items()
+        if terms is not None:
+            return name, terms
+    given = {name: terms for name, terms in told.items() if terms}
     for name, terms in given.items():
         form = FORMS.get(name)
         if len(given) == 1 or (form and form.type is TYPES.get(native.order_type)):
@@ -173,39 +208,50 @@ def _configuration_of(native: order_wire.Order) -> tuple[str, order_wire.Terms]:
 
 
 def _form_of(native: order_wire.Order, name: str) -> Form:
-    form = FORMS.get(name)
-    if form is not None:
-        return form
     # Without a configuration that we know, the order's own words are all there is.
     kind = OrderType.OTHER if name else TYPES.get(native.order_type, OrderType.OTHER)
-    return Form(kind, TIMES_IN_FORCE.get(native.time_in_force, TimeInForce.OTHER))
+    return form_of(kind, TIMES_IN_FORCE.get(native.time_in_force, TimeInForce.OTHER))
+
+
+_ENDED: Final = {
+    native: status for native, status in STATUSES.items() if status not in LIVE_STATUSES
+}
 
 
 def _status_of(native: order_wire.Order, filled: Decimal) -> OrderStatus:
     status = STATUSES.get(native.status, OrderStatus.UNKNOWN)
-    if status not in LIVE_STATUSES or status is OrderStatus.UNKNOWN:
-        return status
-    if native.pending_cancel:
+    if native.pending_cancel and status is not OrderStatus.UNKNOWN:
         return OrderStatus.PENDING_CANCEL
     return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status
 
 
-def _reason_of(native: order_wire.Order) -> str | None:
-    words = (native.reject_message, native.reject_reason, native.cancel_message)
-    return next((word for word in words if word not in _UNSAID), None)
+def _with_the_rest(
+    order: Order, native: order_wire.Order, name: str, terms: order_wire.Terms
+) -> Order:
+    """Return an order with what few orders tell."""
+    parent = native.originating_order_id or None
+    return attrs.evolve(
+        order,
+        notional=None if order.quantity is not None else terms.quote_size or None,
+        stop_price=terms.stop_price or terms.stop_trigger_price,
+        expires_at=in_utc(terms.end_time),
+        parent_order_id=parent,
+        group_id=parent or (native.order_id if native.attached_order_id else None),
+        metadata=_extras_of(native, name, order),
+    )
 
 
-def _extras_of(native: order_wire.Order, name: str, form: Form) -> dict[str, str]:
-    extras: dict[str, str] = {}
-    if form.type is OrderType.OTHER:
+def _extras_of(native: order_wire.Order, name: str, order: Order) -> FrozenMapping:
+    extras: dict[str, MetadataValue] = {}
+    if order.type is OrderType.OTHER:
         extras["configuration"] = name or native.order_type
-    if form.time_in_force is TimeInForce.OTHER:
+    if order.time_in_force is TimeInForce.OTHER:
         extras["time_in_force"] = native.time_in_force
     if native.leverage:
         extras["leverage"] = native.leverage
-    if native.margin_type and native.margin_type != "UNKNOWN_MARGIN_TYPE":
+    if native.margin_type and native.margin_type != _NO_MARGIN:
         extras["margin_type"] = native.margin_type
-    return extras
+    return FrozenMapping(extras)
 
 
 # What is asked for.

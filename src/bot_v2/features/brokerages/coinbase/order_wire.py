@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from bot_v2.features.brokerages.coinbase.decoding import Wire
+from decimal import Decimal
+
+from bot_v2.features.brokerages.coinbase.decoding import Moment, Wire
 
 
 class Terms(Wire):
     """The terms of an order, whatever its configuration is called."""
 
-    base_size: str = ""
-    quote_size: str = ""
-    limit_price: str = ""
-    stop_price: str = ""
-    stop_trigger_price: str = ""
-    end_time: str | None = None
+    base_size: Decimal | None = None
+    quote_size: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    stop_trigger_price: Decimal | None = None
+    end_time: Moment | None = None
 
 
 class Order(Wire):
@@ -23,15 +25,14 @@ class Order(Wire):
     product_id: str
     side: str
     status: str
-    client_order_id: str = ""
+    client_order_id: str | None = None
     order_configuration: dict[str, Terms | None] | None = None
     time_in_force: str = ""
-    created_time: str | None = None
-    last_update_time: str | None = None
-    last_fill_time: str | None = None
-    filled_size: str = ""
-    average_filled_price: str = ""
-    total_fees: str = ""
+    created_time: Moment | None = None
+    last_update_time: Moment | None = None
+    filled_size: Decimal | None = None
+    average_filled_price: Decimal | None = None
+    total_fees: Decimal | None = None
     pending_cancel: bool = False
     order_type: str = ""
     reject_reason: str = ""

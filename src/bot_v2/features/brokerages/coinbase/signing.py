@@ -10,13 +10,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
 import attrs
+import msgspec
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, MissingDependencyError
 from bot_v2.features.brokerages.core.secret import Secret
@@ -100,12 +100,8 @@ class JwtSigner:
         }
         if uri is not None:
             claims["uri"] = uri
-        message = _part(_json(header)) + b"." + _part(_json(claims))
+        message = _part(msgspec.json.encode(header)) + b"." + _part(msgspec.json.encode(claims))
         return (message + b"." + _part(self._sign(message))).decode()
-
-
-def _json(value: Mapping[str, object]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _part(value: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from bot_v2.features.brokerages.coinbase.decoding import Wire
 
 # The account.
@@ -134,8 +136,8 @@ class Products(Wire):
 class Level(Wire):
     """A price and what is there."""
 
-    price: str
-    size: str
+    price: Decimal
+    size: Decimal
 
 
 class PriceBook(Wire):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, check_fields
+from bot_v2.features.brokerages.core.fields import Model
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -31,9 +31,6 @@ class AccountSummary(Model):
     timestamp: datetime | None = None
     """As of when. None: not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
 class Margin(Model):
@@ -49,9 +46,6 @@ class Margin(Model):
     """Equity above the maintenance margin; negative is a margin call. None: not said."""
     buying_power: Decimal | None = None
     """What new orders may cost. None: not said."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -69,9 +63,6 @@ class FeeRates(Model):
     minimum: Decimal | None = None
     """Least charge of an order. None: none, or not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
 class AccountRef(Model):
@@ -83,6 +74,3 @@ class AccountRef(Model):
     """What people call it. None: no name."""
     currency: str | None = None
     """Its base currency. None: not said."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)

@@ -11,9 +11,7 @@ from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
     Model,
-    check_fields,
     freeze,
-    require_positive,
 )
 
 
@@ -41,9 +39,6 @@ class Balance(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
 class Position(Model):
@@ -70,6 +65,4 @@ class Position(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(self, "quantity")
+    _positive = ("quantity",)

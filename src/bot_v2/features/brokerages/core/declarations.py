@@ -10,9 +10,7 @@ import attrs
 
 from bot_v2.features.brokerages.core.fields import (
     Model,
-    check_fields,
     require,
-    require_not_negative,
 )
 from bot_v2.features.brokerages.core.idempotency import LEAST_IDEMPOTENCY, IdempotencyProfile
 
@@ -45,9 +43,9 @@ class OrderHistory(Model):
     staleness_s: float = 0.0
     """How far a read may lag behind the truth, in seconds."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_not_negative(self, "staleness_s")
+    _not_negative = ("staleness_s",)
+
+    def _check_sense(self) -> None:
         if (self.days is not None) != (self.retention is Retention.DAYS):
             raise require(self, "days", "a number of days for Retention.DAYS, else None")
         zoned = self.session_zone is not None and self.session_reset is not None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, check_fields
+from bot_v2.features.brokerages.core.fields import Model
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.market_data import Quote
 from bot_v2.features.brokerages.core.orders import Order
@@ -21,9 +21,6 @@ class OrderEvent(Model):
     fill: Fill | None = None
     """The execution that changed it. None: it was not one."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
 class QuoteEvent(Model):
@@ -31,9 +28,6 @@ class QuoteEvent(Model):
 
     quote: Quote
     """The quote after the change."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -46,6 +40,3 @@ class StreamGap(Model):
     """Why: the queue overflowed, the connection was lost, a sequence number is missing."""
     missed: int | None = None
     """How many events. None: nobody can know."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)

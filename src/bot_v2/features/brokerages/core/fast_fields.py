@@ -16,15 +16,17 @@ from typing import Any, Final, TypeAlias, get_args, get_origin
 SurelyValid: TypeAlias = Callable[[object], bool]
 """True: every field is right. False: the full check has to look."""
 
-_TEXT: Final = "v.__class__ is str"
 _SURE: Final[dict[object, str]] = {
-    # declared type: an expression on v that is true only of values that are right
-    Decimal: "v.__class__ is Decimal and v.is_finite()",
-    datetime: "v.__class__ is datetime and v.tzinfo is UTC",
-    str: f"{_TEXT} and v",
-    bool: "v.__class__ is bool",
-    int: "v.__class__ is int",
+    # declared type: an expression that is true only of values that are right
+    Decimal: "{v}.__class__ is Decimal and {v}.is_finite()",
+    datetime: "{v}.__class__ is datetime and {v}.tzinfo is UTC",
+    str: "{v}.__class__ is str and {v}",
+    bool: "{v}.__class__ is bool",
+    int: "{v}.__class__ is int",
 }
+_ZERO: Final = Decimal(0)
+_TEXT_OR_EMPTY: Final = "{v}.__class__ is str"
+_SCALARS: Final = frozenset({*_SURE, float})
 
 
 def compile_surely_valid(declared: Mapping[str, Any], may_be_empty: frozenset[str]) -> SurelyValid:
@@ -34,10 +36,10 @@ def compile_surely_valid(declared: Mapping[str, Any], may_be_empty: frozenset[st
         declared: the type of each field, by name.
         may_be_empty: the text fields for which an empty text is right.
     """
-    names: dict[str, object] = {"Decimal": Decimal, "datetime": datetime, "UTC": UTC}
+    names: dict[str, object] = {}
     lines = ["def surely_valid(model):"]
-    for number, (field, kind) in enumerate(declared.items()):
-        sure = _TEXT if field in may_be_empty else _expression(kind, f"kind_{number}", names)
+    for field, kind in declared.items():
+        sure = sure_expression(kind, "v", names, may_be_empty=field in may_be_empty)
         lines.append(f"    v = model.{field}")
         lines.append(f"    if not ({sure}): return False")
     lines.append("    return True")
@@ -47,16 +49,54 @@ def compile_surely_valid(declared: Mapping[str, Any], may_be_empty: frozenset[st
     return compiled
 
 
-def _expression(declared: Any, name: str, names: dict[str, object]) -> str:
+def sure_expression(
+    declared: Any,
+    variable: str,
+    names: dict[str, object],
+    *,
+    may_be_empty: bool = False,
+    bound: str = "",
+) -> str:
+    """Return an expression on a variable that is true only if its value is right.
+
+    Args:
+        declared: the type that the value is declared to be of.
+        variable: the name of the variable.
+        names: what the expression speaks of; what it needs is added.
+        may_be_empty: whether an empty text is right.
+        bound: what a number is compared with, where it is given, such as `> 0`.
+    """
+    if may_be_empty:
+        return _TEXT_OR_EMPTY.format(v=variable)
     if declared in _SURE:
-        return _SURE[declared]
+        names.update(Decimal=Decimal, datetime=datetime, UTC=UTC, zero=_ZERO)
+        # To compare a Decimal with a Decimal is quicker than with an int.
+        within = f" and {variable} {bound.replace('0', 'zero')}" if bound else ""
+        return _SURE[declared].format(v=variable) + within
     arguments = get_args(declared)
     if NoneType in arguments:
         (inner,) = (each for each in arguments if each is not NoneType)
-        return f"v is None or ({_expression(inner, name, names)})"
+        return f"{variable} is None or ({sure_expression(inner, variable, names, bound=bound)})"
     if get_origin(declared) is tuple:
-        return "v == ()"
+        return f"{variable} == ()" + _or_tuple_of(arguments[0], variable, names)
     if isinstance(declared, type) and declared is not float:
-        names[name] = declared
-        return f"v.__class__ is {name}"
+        return f"{variable}.__class__ is {_name_for(declared, names)}"
     return "False"
+
+
+def _or_tuple_of(item: Any, variable: str, names: dict[str, object]) -> str:
+    """Return what else is right than an empty tuple: one with members of exactly that class."""
+    if not isinstance(item, type) or item in _SCALARS:
+        return ""
+    kind = _name_for(item, names)
+    one = f"len({variable}) == 1 and {variable}[0].__class__ is {kind}"
+    every = f"all([member.__class__ is {kind} for member in {variable}])"
+    return f" or ({variable}.__class__ is tuple and ({one} or {every}))"
+
+
+def _name_for(kind: type, names: dict[str, object]) -> str:
+    """Return how the expressions call a class."""
+    known = (name for name, value in names.items() if value is kind)
+    name = next(known, f"kind_{len(names)}")
+    names[name] = kind
+    return name

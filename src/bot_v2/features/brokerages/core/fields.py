@@ -11,12 +11,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, get_args, get_origin, get_type_hints
 
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, Outcome
 from bot_v2.features.brokerages.core.fast_fields import SurelyValid, compile_surely_valid
+from bot_v2.features.brokerages.core.fast_init import Recipe, quicken
 
 if TYPE_CHECKING:
     from bot_v2.shared.types import Metadata, MetadataValue
@@ -82,7 +83,7 @@ def freeze(items: object) -> FrozenMapping:
             raise InvalidFieldError(
                 f"metadata[{key!r}]", value, "str, int, bool, Decimal, datetime or None"
             )
-    return FrozenMapping(items)
+    return FrozenMapping(items) if items else EMPTY
 
 
 def _decimal(value: object) -> Refusal | None:
@@ -192,13 +193,29 @@ def _check_for(declared: Any) -> Check:
 
 
 class Model:
-    """Base of the models: a repr of what was said, without what was left at its default.
+    """Base of the models: fields that are checked, and a repr of what was said.
 
-    An order has some thirty fields, most of them None most of the time. One method for all of
-    them also costs less to import than one that attrs compiles for each.
+    An order has some thirty fields, most of them None most of the time: the repr leaves out what
+    was left at its default. One method for all of them also costs less to import than one that
+    attrs compiles for each.
     """
 
     __slots__ = ()
+
+    _positive: ClassVar[tuple[str, ...]] = ()
+    """The fields that have to be above zero, where they are given."""
+    _not_negative: ClassVar[tuple[str, ...]] = ()
+    """The fields that must not be below zero, where they are given."""
+
+    def __attrs_post_init__(self) -> None:
+        """Check each field, then whether they make sense together."""
+        check_fields(self)
+        require_positive(self, *self._positive)
+        require_not_negative(self, *self._not_negative)
+        self._check_sense()
+
+    def _check_sense(self) -> None:
+        """Check what the types do not say; each field is of its type by now."""
 
     def __repr__(self) -> str:
         """The class, and the fields that differ from their defaults, as given to it."""
@@ -212,21 +229,33 @@ class Model:
         return f"{kind.__name__}({', '.join(said)})"
 
 
+def recipe_of(kind: type[Any]) -> Recipe:
+    """Return how an attrs class checks its objects."""
+    hints = get_type_hints(kind)
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(kind)
+    declared = {field.name: hints[field.name] for field in fields}
+    may_be_empty = frozenset(field.name for field in fields if field.default == "")
+    check = getattr(kind, "__attrs_post_init__", None)
+    if check is not Model.__attrs_post_init__:
+        return Recipe(declared, may_be_empty, check, checks_all=True)
+    has_sense = kind._check_sense is not Model._check_sense
+    bounds = {**dict.fromkeys(kind._positive, "> 0"), **dict.fromkeys(kind._not_negative, ">= 0")}
+    return Recipe(declared, may_be_empty, kind._check_sense if has_sense else None, bounds)
+
+
 _checks_by_model: dict[type, tuple[SurelyValid, tuple[tuple[str, Check], ...]]] = {}
 
 
 def _learn_checks(model: type) -> tuple[SurelyValid, tuple[tuple[str, Check], ...]]:
     """Read a model's declared types, once: when its first object is constructed."""
-    hints = get_type_hints(model)
-    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(model)
-    may_be_empty = frozenset(field.name for field in fields if field.default == "")
-    declared = {field.name: hints[field.name] for field in fields}
+    recipe = recipe_of(model)
     checks = tuple(
-        (name, _text_or_empty if name in may_be_empty else _check_for(kind))
-        for name, kind in declared.items()
+        (name, _text_or_empty if name in recipe.may_be_empty else _check_for(kind))
+        for name, kind in recipe.declared.items()
     )
-    learnt = (compile_surely_valid(declared, may_be_empty), checks)
+    learnt = (compile_surely_valid(recipe.declared, recipe.may_be_empty), checks)
     _checks_by_model[model] = learnt
+    quicken(model, recipe)
     return learnt
 
 

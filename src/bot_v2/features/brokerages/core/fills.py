@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require, require_positive
+from bot_v2.features.brokerages.core.fields import Model, require
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 
 
@@ -52,8 +52,8 @@ class Fill(Model):
     busted: bool = False
     """True: the execution named by `corrects` was cancelled by the broker; nothing replaces it."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(self, "quantity")
+    _positive = ("quantity",)
+
+    def _check_sense(self) -> None:
         if self.busted and self.corrects is None:
             raise require(self, "corrects", "the trade_id of the execution that was cancelled")

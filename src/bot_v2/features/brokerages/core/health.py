@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require_not_negative
+from bot_v2.features.brokerages.core.fields import Model
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -22,6 +22,4 @@ class BrokerHealth(Model):
     latency_s: float | None = None
     """How long the broker took to answer, in seconds. None: it did not."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_not_negative(self, "latency_s")
+    _not_negative = ("latency_s",)

@@ -10,9 +10,7 @@ import attrs
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.fields import (
     Model,
-    check_fields,
     require,
-    require_not_negative,
 )
 
 LOWER_ALPHANUMERIC: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -62,9 +60,9 @@ class IdempotencyProfile(Model):
     id_alphabet: str = LOWER_ALPHANUMERIC
     """The characters of the ids that `make_id` makes."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_not_negative(self, "visibility_lag_s")
+    _not_negative = ("visibility_lag_s",)
+
+    def _check_sense(self) -> None:
         if not 0 < self.id_length <= self.max_length:
             raise require(self, "id_length", f"1 to max_length ({self.max_length})")
         if not set(self.id_alphabet) <= set(self.alphabet):

@@ -9,10 +9,7 @@ import attrs
 
 from bot_v2.features.brokerages.core.fields import (
     Model,
-    check_fields,
     require,
-    require_not_negative,
-    require_positive,
 )
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 
@@ -38,9 +35,7 @@ class Quote(Model):
     delayed: bool = False
     """True: the source delays it."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_not_negative(self, "bid_size", "ask_size")
+    _not_negative = ("bid_size", "ask_size")
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -60,9 +55,7 @@ class Trade(Model):
     side: OrderSide | None = None
     """Which side took liquidity. None: not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(self, "size")
+    _positive = ("size",)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -88,9 +81,9 @@ class Candle(Model):
     complete: bool = True
     """False: the interval has not ended, and the candle still changes."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_not_negative(self, "volume")
+    _not_negative = ("volume",)
+
+    def _check_sense(self) -> None:
         if self.interval <= timedelta(0):
             raise require(self, "interval", "longer than zero")
         if self.high < max(self.open, self.close, self.low):
@@ -113,6 +106,3 @@ class MarketStatus(Model):
     """When it next closes. None: never closes, or not said."""
     halted: bool = False
     """True: trading in the product is suspended."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require
+from bot_v2.features.brokerages.core.fields import Model, require
 from bot_v2.features.brokerages.core.products import MarketType, Product
 
 
@@ -35,7 +35,6 @@ class OptionContract(Model):
     vega: Decimal | None = None
     """Change of the option's price per 0.01 of volatility. None: not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         if self.product.market_type is not MarketType.OPTION:
             raise require(self, "product", "a Product of market_type OPTION")

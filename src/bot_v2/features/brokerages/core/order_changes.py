@@ -62,6 +62,3 @@ class OrderPreview(Model):
     """What would be charged, in quote currency. None: not said."""
     warnings: tuple[str, ...] = ()
     """What the broker warns of, in its words."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import attrs
 
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require_positive
+from bot_v2.features.brokerages.core.fields import Model
 
 
 class OrderSide(StrEnum):
@@ -70,9 +70,7 @@ class Leg(Model):
     position_effect: PositionEffect | None = None
     """Whether the leg opens or closes. None: not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(self, "ratio")
+    _positive = ("ratio",)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -81,9 +79,6 @@ class TakeProfit(Model):
 
     price: Decimal
     """The limit price of the exit, in quote currency per unit."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -94,6 +89,3 @@ class StopLoss(Model):
     """The price that triggers the exit, in quote currency per unit."""
     price: Decimal | None = None
     """The limit price once triggered. None: a market order once triggered."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)

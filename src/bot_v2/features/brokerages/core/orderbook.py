@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
 
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require_positive
+from bot_v2.features.brokerages.core.fields import Model
 
 
 @attrs.frozen(weakref_slot=False, repr=False)
@@ -21,18 +20,7 @@ class PriceLevel(Model):
     size: Decimal
     """In order units; above zero: an empty level is no level."""
 
-    def __attrs_post_init__(self) -> None:
-        # A book has hundreds of levels: this fast path decides, and the slow one names the field.
-        price, size = self.price, self.size
-        if not (
-            type(price) is Decimal
-            and type(size) is Decimal
-            and price.is_finite()
-            and size.is_finite()
-            and size > 0
-        ):
-            check_fields(self)
-            require_positive(self, "size")
+    _positive = ("size",)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -50,9 +38,11 @@ class Orderbook(Model):
     sequence: int | None = None
     """The broker's sequence number. None: not said."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        if any(worse.price > better.price for better, worse in pairwise(self.bids)):
+    def _check_sense(self) -> None:
+        bids = [level.price for level in self.bids]
+        asks = [level.price for level in self.asks]
+        # A list that is in order is sorted in one pass.
+        if sorted(bids, reverse=True) != bids:
             raise InvalidFieldError("Orderbook.bids", self.bids, "the highest price first")
-        if any(worse.price < better.price for better, worse in pairwise(self.asks)):
+        if sorted(asks) != asks:
             raise InvalidFieldError("Orderbook.asks", self.asks, "the lowest price first")

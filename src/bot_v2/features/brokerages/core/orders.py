@@ -12,11 +12,8 @@ from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
     Model,
-    check_fields,
     freeze,
     require,
-    require_not_negative,
-    require_positive,
 )
 from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.features.brokerages.core.order_terms import (
@@ -38,9 +35,6 @@ class Fee(Model):
     """The currency or coin that was charged."""
     amount: Decimal
     """How much; negative is a rebate."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -102,16 +96,18 @@ class Order(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(self, "quantity", "notional")
-        require_not_negative(self, "filled_quantity")
+    _positive = ("quantity", "notional")
+    _not_negative = ("filled_quantity",)
+
+    def _check_sense(self) -> None:
         filled, quantity = self.filled_quantity, self.quantity
         if quantity is not None and filled > quantity:
             raise require(self, "filled_quantity", f"at most the order's quantity ({quantity})")
-        if self.status is OrderStatus.FILLED and filled == ZERO:
+        if filled:
+            return
+        if self.status is OrderStatus.FILLED:
             raise require(self, "filled_quantity", "above zero: the status is FILLED")
-        if self.average_fill_price is not None and filled == ZERO:
+        if self.average_fill_price is not None:
             raise require(self, "average_fill_price", "None: nothing was filled")
 
     @property
@@ -137,8 +133,7 @@ class OrderResult(Model):
     message: str = ""
     """What happened, for a person."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         if self.success and self.order_id is None:
             raise require(self, "order_id", "a str: success means that the broker gave an id")
         if self.success and self.error is not None:

@@ -12,11 +12,8 @@ from bot_v2.features.brokerages.core.fields import (
     EMPTY,
     FrozenMapping,
     Model,
-    check_fields,
     freeze,
     require,
-    require_not_negative,
-    require_positive,
 )
 
 ONE = Decimal(1)
@@ -51,9 +48,7 @@ class PriceBand(Model):
     price_increment: Decimal
     """The step between valid prices in the band, in quote currency."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(self, "price_increment")
+    _positive = ("price_increment",)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)
@@ -103,18 +98,17 @@ class Product(Model):
     metadata: FrozenMapping = attrs.field(default=EMPTY, converter=freeze, eq=False)
     """The native extras that the adapter documents."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(
-            self,
-            "min_order_size",
-            "max_order_size",
-            "price_increment",
-            "size_increment",
-            "lot_size",
-            "multiplier",
-        )
-        require_not_negative(self, "min_notional")
+    _positive = (
+        "min_order_size",
+        "max_order_size",
+        "price_increment",
+        "size_increment",
+        "lot_size",
+        "multiplier",
+    )
+    _not_negative = ("min_notional",)
+
+    def _check_sense(self) -> None:
         smallest, largest = self.min_order_size, self.max_order_size
         if smallest is not None and largest is not None and smallest > largest:
             raise require(self, "max_order_size", f"at least min_order_size ({smallest})")

@@ -23,7 +23,7 @@ import attrs
 
 from bot_v2.features.brokerages.core.decimals import decimal_to_text
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, InvalidSymbolError
-from bot_v2.features.brokerages.core.fields import Model, check_fields, require, require_positive
+from bot_v2.features.brokerages.core.fields import Model, require
 from bot_v2.features.brokerages.core.products import OptionRight
 
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9._]*", re.ASCII)
@@ -62,8 +62,7 @@ class PairSymbol(Model):
     quote: str
     """What it is paid in."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         _check_codes(self, "base", "quote")
         _check_not_a_date(self, "quote")
 
@@ -80,8 +79,7 @@ class PerpetualSymbol(Model):
     quote: str
     """What its price is in."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         _check_codes(self, "base", "quote")
         _check_not_a_date(self, "quote")
 
@@ -98,8 +96,7 @@ class EquitySymbol(Model):
     exchange: str | None = None
     """Where it is listed. None: in the US, or on the broker's only venue."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         _check_codes(self, "ticker", "exchange")
 
     def __str__(self) -> str:
@@ -117,8 +114,7 @@ class FutureSymbol(Model):
     exchange: str | None = None
     """Where it is listed. None: in the US, or on the broker's only venue."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
+    def _check_sense(self) -> None:
         _check_codes(self, "exchange")
         _check_root(self, self.root)
 
@@ -141,9 +137,9 @@ class OptionSymbol(Model):
     exchange: str | None = None
     """Where it is listed. None: in the US, or on the broker's only venue."""
 
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
-        require_positive(self, "strike")
+    _positive = ("strike",)
+
+    def _check_sense(self) -> None:
         _check_codes(self, "exchange")
         _check_root(self, self.root)
 
@@ -161,9 +157,6 @@ class NativeSymbol(Model):
 
     native: str
     """The broker's symbol, letter for letter."""
-
-    def __attrs_post_init__(self) -> None:
-        check_fields(self)
 
     def __str__(self) -> str:
         return f"@{self.native}"

@@ -10,11 +10,13 @@ from __future__ import annotations
 import http.client
 import io
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from bot_v2.features.brokerages.http.conversation import WireReply, WireSocket, converse
 from bot_v2.features.brokerages.http.passage import Passage
 
 
@@ -93,6 +95,24 @@ class WatchedConnection(HTTPConnection):
             raise http.client.NotConnected
         source = cast("Any", _ReplySource(sock, self.passage))
         return http.client.HTTPResponse(source, *args, **kwargs)
+
+    def converse(
+        self,
+        method: str,
+        target: str,
+        host: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        body_max_bytes: int,
+    ) -> WireReply:
+        """Send one request, and read the whole reply: see `conversation.converse`."""
+        if self.sock is None or self.passage is None:
+            raise http.client.NotConnected
+        sock, passage = cast("WireSocket", self.sock), self.passage
+        reply = converse(sock, passage, method, target, host, headers, body, body_max_bytes)
+        if not reply.keeps_alive:
+            self.close()
+        return reply
 
     def rest(self) -> None:
         """Fall idle."""

@@ -65,6 +65,8 @@ class ConnectionPool:
         self._slots = threading.Semaphore(size)
         self._closed = False
         is_forwarding = proxy is not None and origin.scheme == "http"
+        self.host = str(origin).partition("://")[2]
+        """The value of the header Host."""
         self.target_prefix = str(origin) if is_forwarding else ""
         """What stands before the path in a request: a proxy is told the whole address."""
         self.extra_headers = proxy.headers if proxy and is_forwarding else {}

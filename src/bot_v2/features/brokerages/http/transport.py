@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
-import attrs
 import stamina
 
 from bot_v2.features.brokerages.core.errors import (
@@ -283,7 +282,8 @@ def _signed(request: Request, sign: Sign | None) -> Request:
     """Return a request with the headers that hold for this moment only."""
     if sign is None:
         return request
-    return attrs.evolve(request, headers={**request.headers, **sign()})
+    headers = {**request.headers, **sign()}
+    return Request(method=request.method, url=request.url, headers=headers, body=request.body)
 
 
 def _require_address(url: str, call: Call) -> None:
