@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -127,8 +128,19 @@ def open_venue(name: str, seed: int) -> OpenVenue:
     entry = VENUES.get(name)
     if entry is None:
         raise InvalidFieldError("venue", name, ", ".join(VENUES))
-    try:
+    with needing_venues():
         return entry.open(seed)
+
+
+@contextmanager
+def needing_venues() -> Iterator[None]:
+    """Say what to install where what is done needs the packages of venues.
+
+    Raises:
+        MissingDependencyError: what venues need is not installed.
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in PACKAGES:
             raise

@@ -139,7 +139,7 @@ class DepthApi:
                         type=one.kind,
                         time=int(trade.timestamp.timestamp()),
                         price=trade.price,
-                        size=trade.size,
+                        size=one.session.size(trade.size),
                         exchange=venue_of(one.listing, ""),
                     )
 
@@ -159,8 +159,8 @@ class DepthApi:
             row = {
                 "bid": quote.bid,
                 "ask": quote.ask,
-                "bidSize": quote.bid_size,
-                "askSize": quote.ask_size,
+                "bidSize": one.session.size(quote.bid_size or Decimal(0)),
+                "askSize": one.session.size(quote.ask_size or Decimal(0)),
             }
         else:
             total = EXACT.add(quote.bid, quote.ask)
@@ -198,7 +198,7 @@ class DepthApi:
             "operation": operation,
             "side": side,
             "price": level.price,
-            "size": level.size,
+            "size": one.session.size(level.size),
         }
         if one.is_smart:
             maker = venue_of(one.listing, "")

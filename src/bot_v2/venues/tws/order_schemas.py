@@ -18,7 +18,7 @@ from bot_v2.venues.tws.schema import (
 )
 
 CONTRACT: Final = (
-    "conId:i symbol secType lastTradeDateOrContractMonth strike:n right multiplier exchange "
+    "conId:i=0 symbol secType lastTradeDateOrContractMonth strike:n=0 right multiplier exchange "
     "primaryExchange currency localSymbol tradingClass"
 )
 """A contract as clients send it."""

@@ -180,7 +180,7 @@ class QuotesApi:
                 reqId=request_id,
                 tickType=numbers[name],
                 price=price,
-                size=_sent(size, session) if name in _SIZED else 0,
+                size=session.size(size) if name in _SIZED else 0,
                 attributes=1 if name in ("bid", "ask") else 0,
             )
             if name == "last":
@@ -198,7 +198,7 @@ class QuotesApi:
                 "tickSize",
                 reqId=request_id,
                 tickType=_VOLUME[one.is_delayed],
-                size=_sent(volume, session),
+                size=session.size(volume),
             )
 
     def _prices(self, symbol: str) -> dict[str, tuple[Decimal, Decimal]]:
@@ -229,8 +229,3 @@ def _day_prices(today: list[Trade], oldest: Trade) -> dict[str, tuple[Decimal, D
         "close": (oldest.price, zero),
         "open": (prices[-1], zero),
     }
-
-
-def _sent(size: Decimal, session: Session) -> Decimal:
-    """Return a size as a server version tells it: before fractions could be told, without them."""
-    return size if session.version >= 163 else size.to_integral_value()

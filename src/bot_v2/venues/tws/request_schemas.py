@@ -41,7 +41,7 @@ REQUESTS: Final = (
     _of(
         7,
         "reqExecutions",
-        "version:i=3 reqId:i clientId:i acctCode time symbol secType exchange side",
+        "version:i=3 reqId:i clientId:i=0 acctCode time symbol secType exchange side",
     ),
     _of(8, "reqIds", f"{_VERSION} count:i"),
     _of(

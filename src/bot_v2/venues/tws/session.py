@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Final
 
 from bot_v2.simulation.faults import Fault
@@ -13,6 +14,9 @@ from bot_v2.venues.tws.protocol import FROM_SERVER
 
 NO_REQUEST: Final = -1
 """The id of an error that belongs to no request."""
+
+FRACTIONS: Final = 163
+"""The first server version that tells sizes with fractions."""
 
 _STREAMED: Final = {
     # what a message is an event of
@@ -55,6 +59,10 @@ class Session:
         self._send = send
         self._answer: list[bytes] | None = None
         self._held: bytes | None = None
+
+    def size(self, size: Decimal) -> Decimal:
+        """Return a size as its server version tells it: an older one tells no fractions."""
+        return size if self.version >= FRACTIONS else size.to_integral_value()
 
     @property
     def is_ready(self) -> bool:
