@@ -94,6 +94,7 @@ Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/
 """,
     "venues": "import cryptography, starlette, uvicorn, websockets",
     "coinbase": "from coinbase.rest import RESTClient",
+    "ibkr": "from ib_async import IB",
 }
 NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")
 

@@ -68,7 +68,6 @@ def record(
     with reporting(as_json) as output, needing_venues():
         # Imported here: what a tape needs comes with an extra.
         from bot_v2.venues.tws.tapes.proxy import TapeProxy
-        from bot_v2.venues.tws.tapes.tape import TapeError
 
         if against not in AGAINST:
             raise InvalidFieldError("--against", against, ", ".join(AGAINST))
@@ -86,10 +85,7 @@ def record(
         finally:
             proxy.close()
         moment = datetime.now(UTC).replace(microsecond=0).isoformat()
-        try:
-            proxy.tape(against, moment, f"bot-v2 {version('bot-v2')}", note or "").write(file)
-        except TapeError as error:
-            raise typer.Exit(_failed(str(error), as_json)) from error
+        proxy.tape(against, moment, f"bot-v2 {version('bot-v2')}", note or "").write(file)
 
 
 @group.command("play")

@@ -12,6 +12,7 @@ from bot_v2.features.brokerages.core.accounts import Position, PositionSide
 from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
 from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.tws.contract_book import ContractBook
+from bot_v2.venues.tws.executions import Executions
 from bot_v2.venues.tws.gateway import Gateway, Request, reads
 from bot_v2.venues.tws.hours import NEW_YORK
 from bot_v2.venues.tws.schema import Message
@@ -50,6 +51,7 @@ class AccountApi:
         state: the venue.
         gateway: knows who is connected.
         contracts: what positions are of.
+        executions: know what positions cost.
         accounts: the accounts of the login.
     """
 
@@ -58,9 +60,11 @@ class AccountApi:
         state: TwsState,
         gateway: Gateway,
         contracts: ContractBook,
+        executions: Executions,
         accounts: Sequence[str],
     ) -> None:
         """Tell nobody yet."""
+        self._executions = executions
         self._state = state
         self._gateway = gateway
         self._contracts = contracts
@@ -288,7 +292,8 @@ class AccountApi:
 
     def _position_row(self, account: str, position: Position) -> dict[str, object]:
         listing = self._contracts.by_symbol(position.symbol)
-        cost = position.entry_price or ZERO
+        known = self._executions.cost_of(account, listing)
+        cost = known if known is not None else position.entry_price or ZERO
         return {
             **listing.held(),
             "account": account,

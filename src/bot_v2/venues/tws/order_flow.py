@@ -324,7 +324,7 @@ class OrderFlow:
             why_held=why,
             quantity=order.quantity or view.quantity,
             filled=order.filled_quantity,
-            average=order.average_fill_price or Decimal(0),
+            average=view.average if fill is None else self._executions.average_of(ticket, fill),
             last_price=view.last_price if fill is None else fill.price,
             stop_price=order.stop_price if ticket.text("orderType") == "TRAIL" else None,
             ended_at=ended_at,

@@ -155,7 +155,9 @@ class TwsVenue(Venue):
         """Takes orders."""
         self.reads = OrderReads(state, tickets)
         """Tells orders and executions."""
-        self._account_api = AccountApi(state, self.gateway, self.contracts, self.accounts)
+        self._account_api = AccountApi(
+            state, self.gateway, self.contracts, self.executions, self.accounts
+        )
         flow.traded = self._account_api.holdings_changed
         self.quotes = QuotesApi(state, self.contracts)
         """Tells market data."""

@@ -68,9 +68,6 @@ class TapeProxy:
             recorded_at: when, in UTC, as ISO 8601.
             recorded_with: the versions of what recorded.
             note: what the tape shows.
-
-        Raises:
-            TapeError: something is in it that must not be.
         """
         return self._recorder.tape(
             Provenance(

@@ -34,15 +34,12 @@ class Redactor:
         self._perm_ids: dict[str, str] = {}
         self._exec_ids: dict[str, str] = {}
 
-    @property
-    def originals(self) -> list[str]:
-        """What was replaced so far, and must not be found in a tape."""
-        bases = [base for base in self._exec_ids if base]
-        return [*self._accounts, *self._perm_ids, *bases]
+    def learn(self, message: Message) -> None:
+        """Take in what a message tells that must not be told, wherever else it stands."""
+        self._learn(message.values)
 
     def clean(self, message: Message) -> Message:
-        """Return a message without what it must not tell."""
-        self._learn(message.values)
+        """Return a message without what it must not tell, as far as it was learned."""
         return Message(message.name, self._row(message.values))
 
     def _learn(self, row: Row) -> None:
