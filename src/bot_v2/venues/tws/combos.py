@@ -37,7 +37,6 @@ from bot_v2.venues.tws.tickets import (
     SUBMITTED,
     ComboLeg,
     Execution,
-    Held,
     Ticket,
     TicketBook,
 )
@@ -75,18 +74,21 @@ class Combos:
         self._executions = executions
         self._flow = flow
         self._fills: dict[Ticket, list[Fill]] = {}
+        self._waiting: dict[Ticket, None] = {}
 
     def submit(self, ticket: Ticket) -> None:
         """Bring a combination to the market."""
+        self._waiting[ticket] = None
         self._tickets.change(ticket, status=SUBMITTED, why_held="")
         self._state.follow_with(lambda: self._reporter.status(ticket))
         self._state.follow_with(lambda: self._meet(ticket, is_new=True))
 
     def books_changed(self, symbols: set[str]) -> None:
         """Let combinations meet what is on offer now."""
-        for ticket in self._tickets.live():
-            waits = ticket.listing is None and ticket.held is None
-            if waits and any(leg.listing.product.symbol in symbols for leg in ticket.legs):
+        for ticket in list(self._waiting):
+            if not ticket.is_live:
+                del self._waiting[ticket]
+            elif any(leg.listing.product.symbol in symbols for leg in ticket.legs):
                 self._state.follow_with(partial(self._meet, ticket))
 
     def heard(self, ticket: Ticket, fill: Fill | None) -> None:
@@ -113,7 +115,7 @@ class Combos:
     # The parts of a trade
 
     def _meet(self, ticket: Ticket, *, is_new: bool = False) -> None:
-        if not ticket.is_live or ticket.held is Held.LINK:
+        if not ticket.is_live or ticket.held is not None:
             return
         offered = self._offered(ticket)
         if offered is not None:

@@ -60,6 +60,13 @@ _ECHOED: Final = frozenset(
 )
 """The fields of an order that come back as they were sent, where they were."""
 
+_ECHOED_BY: Final = {
+    schema.name: tuple(
+        item.name for item in schema.named() if isinstance(item, Field) and item.name in _ECHOED
+    )
+    for schema in (OPEN_ORDER, COMPLETED_ORDER)
+}
+
 _ECHOED_ROWS: Final = (
     "comboLegs",
     "orderComboLegs",
@@ -125,9 +132,9 @@ def completed_order_row(ticket: Ticket, view: View) -> dict[str, object]:
 def _order_row(schema: Schema, ticket: Ticket, view: View) -> dict[str, object]:
     asked = view.request
     row: dict[str, object] = dict(contract_row(ticket))
-    for item in schema.named():
-        if isinstance(item, Field) and item.name in _ECHOED and asked.text(item.name):
-            row[item.name] = asked.text(item.name)
+    for name in _ECHOED_BY[schema.name]:
+        if asked.text(name):
+            row[name] = asked.text(name)
     for name in _ECHOED_ROWS:
         rows = asked.values.get(name)
         if rows:

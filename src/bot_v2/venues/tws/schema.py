@@ -207,6 +207,12 @@ class Schema:
     """What it is called."""
     items: tuple[Item, ...]
     """What follows the id."""
+    names: frozenset[str] = attrs.field(init=False)
+    """Everything in it that has a name."""
+
+    @names.default
+    def _names(self) -> frozenset[str]:
+        return frozenset(item.name for item in _named(self.items))
 
     def encode(self, values: Mapping[str, object], version: int) -> list[str]:
         """Return the fields to send, the id first; what is not given has its default.
@@ -216,9 +222,9 @@ class Schema:
         """
         known: Row = {}
         sent = [str(self.number), *_encode(self.items, values, known, version)]
-        unknown = set(values) - set(known) - {one.name for one in self.named()}
-        if unknown:
-            raise InvalidFieldError(self.name, sorted(unknown), "fields that the message has")
+        if not self.names.issuperset(values):
+            unknown = sorted(set(values) - self.names)
+            raise InvalidFieldError(self.name, unknown, "fields that the message has")
         return sent
 
     def decode(self, texts: Sequence[str], version: int) -> Message:

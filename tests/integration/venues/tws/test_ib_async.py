@@ -389,3 +389,57 @@ def test_the_handshake_may_come_in_pieces(venue: TwsVenue) -> None:
         writer.close()
 
     run(session())
+
+
+def test_the_status_may_come_before_the_execution(venue: TwsVenue) -> None:
+    """The order is filled, and its execution and commission are told a moment later."""
+    venue.scripts.order_fills("status-first")
+
+    async def session() -> None:
+        async with connected(venue.port) as ib:
+            contract = await apple(ib)
+            trade = ib.placeOrder(contract, MarketOrder("BUY", 4))
+            fills_at_status: list[int] = []
+            trade.filledEvent += lambda one: fills_at_status.append(len(one.fills))
+            await until(lambda: trade.fills, "the execution comes")
+            await until(lambda: trade.fills[0].commissionReport.execId, "and what it cost")
+            assert fills_at_status == [0]
+
+    run(session())
+
+
+def test_a_commission_that_comes_first_is_lost_to_it(venue: TwsVenue) -> None:
+    """The client ties a commission to an execution that it knows; a read brings it after all."""
+    venue.scripts.order_fills("commission-first")
+
+    async def session() -> None:
+        async with connected(venue.port) as ib:
+            contract = await apple(ib)
+            trade = ib.placeOrder(contract, MarketOrder("BUY", 4))
+            await until(partial(is_filled, trade), "it is filled")
+            assert not trade.fills[0].commissionReport.execId
+            await ib.reqExecutionsAsync()
+            await until(lambda: trade.fills[0].commissionReport.execId, "the read tells it")
+
+    run(session())
+
+
+def test_many_orders_at_once_are_each_placed_once(venue: TwsVenue) -> None:
+    """Two hundred, without waiting between them: each has an id of its own, and none is lost."""
+
+    async def session() -> None:
+        async with connected(venue.port) as ib:
+            ib.client.MaxRequests = 0
+            contract = await apple(ib)
+            trades = [
+                ib.placeOrder(contract, LimitOrder("BUY", 1, 150, orderRef=f"n{number}"))
+                for number in range(200)
+            ]
+            await until(
+                lambda: all(one.orderStatus.status == "Submitted" for one in trades), "all rest"
+            )
+            assert len({one.order.permId for one in trades}) == 200
+
+    run(session())
+    placed = [one.client_order_id for one in venue.orders_received()]
+    assert sorted(placed, key=str) == sorted((f"n{number}" for number in range(200)), key=str)
