@@ -35,6 +35,7 @@ FARM_BROKEN: Final = 2103
 FARM_OK: Final = 2104
 HISTORY_FARM_BROKEN: Final = 2105
 HISTORY_FARM_OK: Final = 2106
+HISTORY_FARM_INACTIVE: Final = 2107
 FARM_INACTIVE: Final = 2108
 SERVER_LINK_BROKEN: Final = 2110
 DEFINITIONS_FARM_OK: Final = 2158
@@ -87,6 +88,9 @@ TEXTS: Final = {
     HISTORY_FARM_OK: "HMDS data farm connection is OK:{farm}",
     FARM_INACTIVE: (
         "Market data farm connection is inactive but should be available upon demand.{farm}"
+    ),
+    HISTORY_FARM_INACTIVE: (
+        "HMDS data farm connection is inactive but should be available upon demand.{farm}"
     ),
     SERVER_LINK_BROKEN: (
         "Connectivity between Trader Workstation and server is broken. "

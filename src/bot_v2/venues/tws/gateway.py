@@ -114,12 +114,6 @@ class Gateway:
             if self._links.pop(session, None) is not None:
                 self._forget(session)
 
-    def end_all(self) -> None:
-        """End every connection."""
-        with self._state.lock:
-            for link in list(self._links.values()):
-                link.end(False)
-
     def receive(self, session: Session, payload: bytes) -> None:
         """Let a frame have its effect."""
         with self._state.lock:

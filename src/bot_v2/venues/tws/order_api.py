@@ -21,6 +21,7 @@ from bot_v2.venues.tws.codes import (
     NO_CONTRACT,
     NO_PARENT,
     NO_SUCH_ORDER,
+    NOT_ALLOWED,
     NOT_CANCELLABLE,
     ORDER_TYPE,
     UNKNOWN_CONTRACT,
@@ -69,6 +70,8 @@ class OrderApi:
         accounts: Sequence[str],
     ) -> None:
         """Have given no id yet."""
+        self.forbidden: set[str] = set()
+        """What the account may not trade, by symbol."""
         self._state = state
         self._tickets = tickets
         self._contracts = contracts
@@ -177,6 +180,8 @@ class OrderApi:
         if len(found) > 1:
             reason = AMBIGUOUS_CONTRACT.format(symbol=asked.text("symbol"))
             raise RefusalError(NO_CONTRACT, reason=reason)
+        if found[0].product.symbol in self.forbidden or not found[0].product.tradeable:
+            raise RefusalError(NOT_ALLOWED)
         check_steps(asked, found[0].product)
         return found[0], ()
 

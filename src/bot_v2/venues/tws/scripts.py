@@ -18,6 +18,7 @@ from bot_v2.venues.tws.codes import (
     FARM_OK,
     HISTORY_FARM,
     HISTORY_FARM_BROKEN,
+    HISTORY_FARM_INACTIVE,
     HISTORY_FARM_OK,
     LINK_BACK,
     LINK_BACK_DATA_LOST,
@@ -36,7 +37,7 @@ _FARMS = {
     # state: the code for market data, the code for history
     "ok": (FARM_OK, HISTORY_FARM_OK),
     "broken": (FARM_BROKEN, HISTORY_FARM_BROKEN),
-    "inactive": (FARM_INACTIVE, HISTORY_FARM_OK),
+    "inactive": (FARM_INACTIVE, HISTORY_FARM_INACTIVE),
 }
 
 
@@ -200,6 +201,12 @@ class Scripts:
         canonical = self._venue.native_symbols().get(symbol, symbol)
         self._venue.quotes.entitlements[canonical] = Entitlement(to)
 
+    def forbid(self, symbol: str, *, on: bool = True) -> None:
+        """Refuse orders of a contract: the account may not trade it (203)."""
+        canonical = self._venue.native_symbols().get(symbol, symbol)
+        forbidden = self._venue.orders.forbidden
+        (forbidden.add if on else forbidden.discard)(canonical)
+
     def watch_history_pace(self, *, on: bool = True) -> None:
         """Refuse more than 60 requests for bars in ten minutes (162)."""
         self._venue.history.watches_pace = on
@@ -244,6 +251,7 @@ def actions(scripts: Scripts) -> dict[str, Callable[[Mapping[str, Any]], None]]:
         ),
         "correct": correct,
         "entitle": lambda asked: scripts.entitle(str(asked.get("symbol")), str(asked.get("to"))),
+        "forbid": lambda asked: scripts.forbid(str(asked.get("symbol")), on=_flag(asked, "on")),
         "watch_history_pace": lambda asked: scripts.watch_history_pace(on=_flag(asked, "on")),
     }
 

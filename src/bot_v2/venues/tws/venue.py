@@ -118,8 +118,6 @@ class TwsVenue(Venue):
         prices = {one.product.symbol: one.price for one in self.contracts.listings}
         state = TwsState(engines, prices, venue_clock, plan, seed)
         super().__init__(state, plan, seed)
-        self.tws_state = state
-        """The accounts and the market."""
         self.pace = Pace()
         """How bytes leave: in pieces, slowly, or not at all."""
         self.gateway = Gateway(state, plan, self._log, self._greet, self._forget)

@@ -172,7 +172,7 @@ def test_farms_and_codes_are_told_at_will(venue: TwsVenue, client: Client) -> No
     for state in ("broken", "inactive", "ok"):
         venue.scripts.tell_farms(state)
     venue.scripts.tell(2109, "Order Event Warning: outside regular trading hours", 5)
-    assert client.codes() == [2110, 2103, 2105, 2108, 2106, 2104, 2106, 2109]
+    assert client.codes() == [2110, 2103, 2105, 2108, 2107, 2104, 2106, 2109]
     with pytest.raises(InvalidFieldError):
         venue.scripts.tell_farms("on fire")
 
@@ -275,6 +275,16 @@ def test_every_script_can_be_reached_by_name(venue: TwsVenue, client: Client) ->
         acts["limit_rate"]({"per_second": "ten"})
     with pytest.raises(InvalidFieldError):
         acts["restore_link"]({"keeps_data": 1})
+
+
+def test_what_the_account_may_not_trade_is_refused(venue: TwsVenue, client: Client) -> None:
+    """203, and nothing is placed; until it may again."""
+    venue.actions()["forbid"]({"symbol": "AAPL"})
+    order = client.place()
+    assert client.codes(order) == [203]
+    assert venue.orders_received() == []
+    venue.actions()["forbid"]({"symbol": "AAPL", "on": False})
+    assert client.statuses(client.place()) == ["Submitted"]
 
 
 def test_halted_contracts_do_not_trade(venue: TwsVenue, client: Client) -> None:
