@@ -77,8 +77,8 @@ def record(
         proxy = TapeProxy(host, int(number))
         try:
             proxy.start(port)
-            _show(output, file, proxy.port)
             with suppress(KeyboardInterrupt):
+                _show(output, file, proxy.port)
                 wait_for_interrupt()
         except OSError as error:
             raise typer.Exit(_failed(f"it cannot listen: {error}", as_json)) from error
@@ -99,8 +99,8 @@ def play(file: File, port: Port = 0, as_json: given.Json = False) -> None:
             player = TapePlayer(file)
             try:
                 player.start(port)
-                _show(output, file, player.port)
                 with suppress(KeyboardInterrupt):
+                    _show(output, file, player.port)
                     wait_for_interrupt()
             finally:
                 player.close()
