@@ -24,7 +24,7 @@ BASE: Final = "BASE"
 LEDGER: Final = "$LEDGER"
 
 _BALANCES: Final = "list_balances get_balance get_account get_margin"
-_POSITIONS: Final = "list_positions get_position close_position"
+_POSITIONS: Final = "list_positions get_position"
 
 _LEDGER_TAGS: Final = frozenset(
     {"CashBalance", "TotalCashBalance", "ExchangeRate", "Currency", "StockMarketValue"}

@@ -82,7 +82,7 @@ class IbkrBase:
 
         async def work(attempt: Attempt) -> None:
             await attempt.gateway.ask_alone(
-                TIME, lambda client: client.reqCurrentTime(), attempt.deadline
+                TIME, lambda client: client.ask_time(), attempt.deadline
             )
             if attempt.gateway.inbox.is_link_lost:
                 raise BrokerUnavailableError(

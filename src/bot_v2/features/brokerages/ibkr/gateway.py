@@ -7,10 +7,12 @@ loop's clock.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
+import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from bot_v2.features.brokerages.ibkr.error_table import CLIENT_ID_IN_USE
 from bot_v2.features.brokerages.ibkr.errors import LostError, NativeError, PacedError
@@ -30,6 +32,9 @@ from bot_v2.features.brokerages.ibkr.wire import MalformedError
 
 if TYPE_CHECKING:
     from bot_v2.features.brokerages.ibkr.sdk import GatewayClient
+
+Send: TypeAlias = "Callable[[GatewayClient, int], None]"
+"""Sends something, by the client and a number."""
 
 LIVE_DATA: Final = 1
 DELAYED_DATA: Final = 3
@@ -93,8 +98,8 @@ class Gateway:
         return self._inbox
 
     @property
-    def client(self) -> Any:
-        """The vendor's client, whose methods name no types.
+    def client(self) -> GatewayClient:
+        """What sends.
 
         Raises:
             LostError: there is no connection.
@@ -105,11 +110,10 @@ class Gateway:
 
     # Opening and closing
 
-    async def open(self, deadline: float, *, is_first: bool) -> None:
+    async def open(self, *, is_first: bool) -> None:
         """Open the connection, unless it is; one that is dead, or does not answer, is replaced.
 
         Args:
-            deadline: when to give up.
             is_first: whether it is opened on request. False: again, after it was lost: then TWS may
                 take a while to see that the client id is free.
 
@@ -119,12 +123,11 @@ class Gateway:
         """
         if self._opening is None:
             self._opening = asyncio.Lock()
-        if await self._is_alive() and not self._is_suspect:
+        if await self._is_alive() and not self._must_look:
             return
         async with self._opening:
-            is_alive = await self._is_alive()
-            if is_alive and (not self._is_suspect or await self._answers(deadline)):
-                self._is_suspect = False
+            deadline = asyncio.get_running_loop().time() + self.settings.connect_timeout_s
+            if await self._is_alive() and await self._is_good(deadline):
                 return
             await self.close()
             wait_s = AGAIN_S
@@ -140,6 +143,22 @@ class Gateway:
                 else:
                     return
 
+    @property
+    def _must_look(self) -> bool:
+        return self._is_suspect or (self._inbox is not None and self._inbox.is_broken)
+
+    async def _is_good(self, deadline: float) -> bool:
+        """Return whether an open connection can be trusted with the next question."""
+        inbox = self._inbox
+        if inbox is not None and inbox.is_broken:
+            await self._wait_for_writes(inbox, deadline)
+            self._listener.on_gap("the connection to TWS was replaced", must_resubscribe=True)
+            return False
+        if self._is_suspect and not await self._answers(deadline):
+            return False
+        self._is_suspect = False
+        return True
+
     async def close(self) -> None:
         """End the connection; what waits for an answer gets none."""
         client, inbox = self._client, self._inbox
@@ -148,24 +167,21 @@ class Gateway:
             self._peek.close()
             self._peek = None
         if client is not None:
-            client.abort()
-            client.disconnect()  # type: ignore[no-untyped-call] # the vendor annotates none
+            client.close()
         if inbox is not None:
             inbox.lose()
         self._unanswered.clear()
         self._is_suspect = False
 
     async def _open(self, deadline: float) -> None:
-        from bot_v2.features.brokerages.ibkr import sdk
-
+        sdk = load_sdk()
         loop, settings = asyncio.get_running_loop(), self.settings
         if self._pace is None:
             self._pace = Pace(settings.requests_per_s)
         inbox = Inbox(self._listener)
-        client = sdk.GatewayClient(inbox, lambda: self._lost(client))
+        client: GatewayClient = sdk.GatewayClient(inbox, lambda: self._lost(client))
         left_s = max(deadline - loop.time(), 0.0)
-        asked: Any = client.connectAsync(settings.host, settings.port, settings.client_id, None)  # type: ignore[no-untyped-call] # the vendor annotates none
-        opening = loop.create_task(asked)
+        opening = loop.create_task(client.open(settings.host, settings.port, settings.client_id))
         self._client, self._inbox = client, inbox
         try:
             await asyncio.wait(
@@ -175,8 +191,7 @@ class Gateway:
                 inbox.refused.result()
             if not opening.done():
                 raise TimeoutError
-            opening.result()
-            self.accounts = list(client.getAccounts())
+            self.accounts = opening.result()
             await self._prepare(client, inbox, deadline)
         except BaseException:
             opening.cancel()
@@ -189,13 +204,12 @@ class Gateway:
     async def _prepare(self, client: GatewayClient, inbox: Inbox, deadline: float) -> None:
         self._peek = client.socket.dup()
         self._peek.setblocking(False)
-        sends: Any = client
-        sends.reqMarketDataType(DELAYED_DATA if self.settings.allow_delayed else LIVE_DATA)
+        client.choose_data(DELAYED_DATA if self.settings.allow_delayed else LIVE_DATA)
         # After its ids started anew, TWS may offer a number that an order of ours that lives has:
         # a placement under it would change that order.
         reading = inbox.slots[OPEN_ORDERS] = Reading()
         try:
-            sends.reqOpenOrders()
+            client.ask_own_orders()
             async with asyncio.timeout_at(deadline):
                 await reading.done
         finally:
@@ -205,7 +219,7 @@ class Gateway:
             for one in reading.orders.values()
             if one.client_id == self.settings.client_id
         ]
-        sends.updateReqId(max(own, default=0) + 1)
+        client.skip_ids(max(own, default=0) + 1)
 
     def _lost(self, client: GatewayClient) -> None:
         if client is not self._client:
@@ -244,16 +258,14 @@ class Gateway:
         loop = asyncio.get_running_loop()
         probe = min(deadline, loop.time() + self.settings.timeout_s / PROBE_SHARE)
         try:
-            await self.ask_alone(TIME, lambda client: client.reqCurrentTime(), probe)
+            await self.ask_alone(TIME, lambda client: client.ask_time(), probe)
         except (LostError, TimeoutError, NativeError, MalformedError, PacedError):
             return False
         return True
 
     # Asking
 
-    async def ask(
-        self, send: Callable[[Any, int], None], deadline: float, *, is_snapshot: bool = False
-    ) -> list[Any]:
+    async def ask(self, send: Send, deadline: float, *, is_snapshot: bool = False) -> list[Any]:
         """Ask a question that has a number, and return what came of it.
 
         Args:
@@ -266,7 +278,7 @@ class Gateway:
         """
         await self._room(deadline)
         inbox, client = self.inbox, self.client
-        request_id = client.getReqId()
+        request_id = client.next_id()
         reading = inbox.reads[request_id] = Reading()
         try:
             send(client, request_id)
@@ -280,7 +292,9 @@ class Gateway:
             inbox.reads.pop(request_id, None)
         return reading.rows
 
-    async def ask_alone(self, name: str, send: Callable[[Any], None], deadline: float) -> Reading:
+    async def ask_alone(
+        self, name: str, send: Callable[[GatewayClient], None], deadline: float
+    ) -> Reading:
         """Ask a question that has no number: one of a name at a time.
 
         An answer to an earlier one of that name, which came too late, would be taken for the answer
@@ -319,13 +333,17 @@ class Gateway:
 
     async def _replace(self, deadline: float) -> None:
         """Open another connection, once no answer to a write is waited for on this one."""
-        waiting = [one.done for some in self.inbox.writes.values() for one in some]
+        await self._wait_for_writes(self.inbox, deadline)
+        await self.close()
+        self._listener.on_gap("the connection to TWS was replaced", must_resubscribe=True)
+        await self.open(is_first=False)
+
+    async def _wait_for_writes(self, inbox: Inbox, deadline: float) -> None:
+        """Wait until nothing that was sent waits for its answer, which would be lost."""
+        waiting = [one.done for some in inbox.writes.values() for one in some]
         if waiting:
             left_s = deadline - asyncio.get_running_loop().time()
             await asyncio.wait(waiting, timeout=max(left_s, 0.0))
-        await self.close()
-        self._listener.on_gap("the connection to TWS was replaced", must_resubscribe=True)
-        await self.open(deadline, is_first=False)
 
     async def _room(self, deadline: float, *, count: int = 1, is_urgent: bool = False) -> None:
         if self._pace is not None:
@@ -343,7 +361,7 @@ class Gateway:
             raise LostError
 
     @asynccontextmanager
-    async def writing(self, writes: Sequence[Write]) -> AsyncIterator[Any]:
+    async def writing(self, writes: Sequence[Write]) -> AsyncIterator[GatewayClient]:
         """Give the client with which to send some writes; their answers are waited for inside.
 
         They are sent in the same turn of the loop, so that none of TWS's words is missed.
@@ -379,8 +397,8 @@ class Gateway:
     async def feeding(
         self,
         feed: Feed,
-        send: Callable[[Any, int], None],
-        end: Callable[[Any, int], None],
+        send: Send,
+        end: Send,
         deadline: float,
     ) -> AsyncIterator[int]:
         """Have somebody told of a market until the end of the block."""
@@ -390,20 +408,32 @@ class Gateway:
         finally:
             self.unsubscribe(request_id, end)
 
-    async def subscribe(self, feed: Feed, send: Callable[[Any, int], None], deadline: float) -> int:
+    async def subscribe(self, feed: Feed, send: Send, deadline: float) -> int:
         """Have somebody told of a market from now on; return the number of the subscription."""
         await self._room(deadline)
         inbox, client = self.inbox, self.client
-        request_id: int = client.getReqId()
+        request_id = client.next_id()
         inbox.feeds[request_id] = feed
         send(client, request_id)
         return request_id
 
-    def unsubscribe(self, request_id: int, end: Callable[[Any, int], None]) -> None:
+    def unsubscribe(self, request_id: int, end: Send) -> None:
         """Have nobody told any more."""
         with suppress(LostError):
             if self.inbox.feeds.pop(request_id, None) is not None:
                 end(self.client, request_id)
+
+
+def load_sdk() -> Any:
+    """Import the vendor's client.
+
+    What it imports in turn (numpy) sets warning filters, which are the process's, not ours.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    with warnings.catch_warnings():
+        return importlib.import_module("bot_v2.features.brokerages.ibkr.sdk")
 
 
 def _peeked(peek: socket.socket) -> bytes | None:

@@ -23,7 +23,6 @@ from bot_v2.features.brokerages.ibkr.error_table import (
 from bot_v2.features.brokerages.ibkr.errors import LostError, NativeError
 from bot_v2.features.brokerages.ibkr.order_memory import OrderMemory
 from bot_v2.features.brokerages.ibkr.order_writes import Write
-from bot_v2.features.brokerages.ibkr.sdk import NativeOrder
 from bot_v2.features.brokerages.ibkr.wire import (
     ContractRow,
     DetailsRow,
@@ -32,6 +31,7 @@ from bot_v2.features.brokerages.ibkr.wire import (
     Fields,
     MalformedError,
     MarginRow,
+    NativeOrder,
     OrderRow,
     StatusRow,
 )
@@ -120,6 +120,8 @@ class Inbox:
         """Whether TWS has lost the broker's servers, by its own word."""
         self.refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails when TWS will not have this client."""
+        self.is_broken = False
+        """Whether an answer came that could not be read: the next one is asked for elsewhere."""
         self._listener = listener
         self._heard: set[int] = set()
         self._handlers: dict[str, Callable[[Fields], None]] = {
@@ -205,7 +207,11 @@ class Inbox:
                 write.on_error(error)
 
     def on_malformed(self, error: Exception) -> None:
-        """Take in that a message could not be read: it may have been an answer to any question."""
+        """Take in that a message could not be read: it may have been an answer to any question.
+
+        More of that answer may follow, and would be taken for a part of the next one.
+        """
+        self.is_broken = self.is_broken or bool(self.reads or self.slots or self.feeds)
         for reading in (*self.reads.values(), *self.slots.values()):
             reading.fail(MalformedError(str(error)))
         for feed in list(self.feeds.values()):

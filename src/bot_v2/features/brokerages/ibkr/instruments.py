@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -118,14 +118,10 @@ class Instruments:
 
     async def details(self, contract: ContractRow, deadline: float) -> list[DetailsRow]:
         """Return the contracts that fit what is said of one; each once."""
-
-        def send(client: Any, request_id: int) -> None:
-            from bot_v2.features.brokerages.ibkr.sdk import contract_of
-
-            client.reqContractDetails(request_id, contract_of(contract))
-
         try:
-            rows: list[DetailsRow] = await self._gateway.ask(send, deadline)
+            rows: list[DetailsRow] = await self._gateway.ask(
+                lambda client, request_id: client.ask_details(request_id, contract), deadline
+            )
         except NativeError as error:
             if error.code == NO_CONTRACT:
                 return []
@@ -199,7 +195,7 @@ class Instruments:
             return []
         if rule not in self._steps:
             reading = await self._gateway.ask_alone(
-                rule_slot(rule), lambda client: client.reqMarketRule(rule), deadline
+                rule_slot(rule), lambda client: client.ask_rule(rule), deadline
             )
             self._steps[rule] = reading.rows
         return self._steps[rule]

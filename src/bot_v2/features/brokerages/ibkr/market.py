@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import builtins
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Final
 
 from bot_v2.features.brokerages.core.errors import (
     InvalidFieldError,
     InvalidRequestError,
+    InvalidSymbolError,
     MarketDataUnavailableError,
     RateLimitError,
 )
@@ -42,14 +43,14 @@ from bot_v2.features.brokerages.ibkr.market_mapping import (
 from bot_v2.features.brokerages.ibkr.moments import moment_to_native
 from bot_v2.features.brokerages.ibkr.pace import HISTORY_LIMIT
 from bot_v2.features.brokerages.ibkr.session import Attempt
-from bot_v2.features.brokerages.ibkr.streams import QuoteFeed, send_quotes, take_tick
+from bot_v2.features.brokerages.ibkr.streams import QuoteFeed, end_quotes, take_tick
 from bot_v2.features.brokerages.ibkr.wire import BarRow, ContractRow, Fields
 
-BOOK_ROWS = 20
-"""How many rows of each side of a book are asked for."""
+TOGETHER_S: Final = 0.02
+"""Within how long ticks come that were told together, in seconds."""
 
-SECONDS_FORMAT = 2
-"""The format of bars whose times are told in seconds since 1970."""
+BOOK_ROWS: Final = 20
+"""How many rows of each side of a book are asked for."""
 
 
 class _Snapshot:
@@ -58,16 +59,25 @@ class _Snapshot:
     def __init__(self) -> None:
         self.ticker = Ticker()
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._has_ended = False
+        self.has_ended = False
 
     def on_fields(self, name: str, fields: Fields) -> None:
         """Take in a tick, or that there are no more."""
         take_tick(self.ticker, name, fields)
-        self._has_ended = self._has_ended or name == "snapshot_end"
+        self.has_ended = self.has_ended or name == "snapshot_end"
 
     def on_chunk(self) -> None:
         """See whether all is told."""
-        if (self._has_ended or self.ticker.is_whole) and not self.done.done():
+        if self.done.done():
+            return
+        if self.has_ended:
+            self.done.set_result(None)
+        elif self.ticker.is_whole:
+            # TWS says the end late. What it said together may come apart; the rest comes at once.
+            asyncio.get_running_loop().call_later(TOGETHER_S, self._end)
+
+    def _end(self) -> None:
+        if not self.done.done():
             self.done.set_result(None)
 
     def fail(self, error: Exception) -> None:
@@ -214,20 +224,24 @@ class IbkrMarket(IbkrBase):
         return self._on_instrument("list_option_contracts", underlying, work)
 
     def list_symbol_matches(self, text: str) -> list[Product]:
-        """Return the products whose symbol begins with the text, or whose name has it."""
+        """Return the product that the text means, then those whose name begins with it or has it."""
         call = self._call("list_symbol_matches")
         if not text.strip() or not text.isprintable() or not text.isascii():
             raise InvalidFieldError("text", text, "printable ASCII characters, not blank")
 
         async def work(attempt: Attempt) -> list[Product]:
+            exact = []
+            with suppress(InvalidSymbolError):
+                exact = [(await attempt.instruments.find(text, attempt.deadline)).product]
             samples: list[ContractRow] = await attempt.gateway.ask(
-                lambda client, request_id: client.reqMatchingSymbols(request_id, text),
+                lambda client, request_id: client.ask_samples(request_id, text),
                 attempt.deadline,
             )
             found = [
                 await attempt.instruments.by_id(one.con_id, attempt.deadline) for one in samples
             ]
-            return [one.product for one in found if one is not None]
+            products = [*exact, *(one.product for one in found if one is not None)]
+            return list({one.symbol: one for one in products}.values())
 
         return self._session.run(call, work)
 
@@ -245,9 +259,14 @@ class IbkrMarket(IbkrBase):
 
         return self._on_instrument("get_market_status", symbol, work)
 
-    @contextmanager
-    def stream_quotes(self, symbols: Sequence[str]) -> Iterator[Iterator[QuoteEvent | StreamGap]]:
+    def stream_quotes(
+        self, symbols: Sequence[str]
+    ) -> AbstractContextManager[Iterator[QuoteEvent | StreamGap]]:
         """Yield each change of the best prices."""
+        return self._quote_stream(tuple(symbols))
+
+    @contextmanager
+    def _quote_stream(self, symbols: Sequence[str]) -> Iterator[Iterator[QuoteEvent | StreamGap]]:
         call = self._call("stream_quotes", symbol=symbols[0] if len(symbols) == 1 else None)
         stream: EventStream[QuoteEvent] = EventStream(self._clock)
 
@@ -257,9 +276,11 @@ class IbkrMarket(IbkrBase):
 
         feeds = self._session.run(call, listen)
         core = self._link.core
+        self._session.streams.add(stream)
         try:
             yield iter(stream)
         finally:
+            self._session.streams.discard(stream)
             stream.close()
             if core is not None:
                 core.loop.post(lambda: core.hub.leave(stream, feeds))
@@ -270,10 +291,10 @@ class IbkrMarket(IbkrBase):
         snapshot = _Snapshot()
         async with attempt.gateway.feeding(
             snapshot,
-            lambda client, request_id: send_quotes(
-                client, request_id, instrument.contract, is_snapshot=True
+            lambda client, request_id: client.ask_quotes(
+                request_id, instrument.contract, is_snapshot=True
             ),
-            _end_quotes,
+            end_quotes,
             attempt.deadline,
         ):
             try:
@@ -289,20 +310,15 @@ class IbkrMarket(IbkrBase):
 
     async def _depth(self, attempt: Attempt, instrument: Instrument) -> Orderbook:
         book = _Book()
-        is_smart = instrument.contract.exchange == SMART
-
-        def send(client: Any, request_id: int) -> None:
-            from bot_v2.features.brokerages.ibkr.sdk import contract_of
-
-            contract = contract_of(instrument.contract)
-            client.reqMktDepth(request_id, contract, BOOK_ROWS, is_smart, [])
-
-        def end(client: Any, request_id: int) -> None:
-            client.cancelMktDepth(request_id, is_smart)
-
-        async with attempt.gateway.feeding(book, send, end, attempt.deadline):
+        contract = instrument.contract
+        async with attempt.gateway.feeding(
+            book,
+            lambda client, request_id: client.ask_depth(request_id, contract, BOOK_ROWS),
+            lambda client, request_id: client.end_depth(request_id, contract),
+            attempt.deadline,
+        ):
             await book.settle(attempt.deadline, self.settings.depth_quiet_s)
-        return attempt.read(lambda: book.depth.book(instrument.product.symbol, self._clock()))
+        return attempt.read(lambda: book.depth.book(instrument.product.symbol))
 
     async def _bars(
         self,
@@ -315,24 +331,16 @@ class IbkrMarket(IbkrBase):
         if interval <= PACED:
             self._take_history_room(attempt.call)
 
-        def send(client: Any, request_id: int) -> None:
-            from bot_v2.features.brokerages.ibkr.sdk import contract_of
-
-            client.reqHistoricalData(
-                request_id,
-                contract_of(instrument.contract),
-                moment_to_native(until),
-                duration_to_native(until - since),
-                INTERVALS[interval][0],
-                "MIDPOINT" if instrument.contract.sec_type == PAIR else "TRADES",
-                False,
-                SECONDS_FORMAT,
-                False,
-                [],
-            )
-
+        contract = instrument.contract
+        span, end = duration_to_native(until - since), moment_to_native(until)
+        size, kind = INTERVALS[interval][0], "MIDPOINT" if contract.sec_type == PAIR else "TRADES"
         try:
-            rows: list[BarRow] = await attempt.gateway.ask(send, attempt.deadline)
+            rows: list[BarRow] = await attempt.gateway.ask(
+                lambda client, request_id: client.ask_bars(
+                    request_id, contract, end, span, size, kind
+                ),
+                attempt.deadline,
+            )
         except NativeError as error:
             said = error.text.lower()
             if error.code == HISTORY and any(word in said for word in NO_DATA):
@@ -354,7 +362,3 @@ class IbkrMarket(IbkrBase):
                 "broker answers; nothing was sent",
                 **context,
             )
-
-
-def _end_quotes(client: Any, request_id: int) -> None:
-    client.cancelMktData(request_id)

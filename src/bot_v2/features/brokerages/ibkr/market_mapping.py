@@ -154,13 +154,12 @@ class Depth:
         elif at < len(rows):
             del rows[at]
 
-    def book(self, symbol: str, now: datetime) -> Orderbook:
+    def book(self, symbol: str) -> Orderbook:
         """Return the book, with what several venues have at one price added up."""
         return Orderbook(
             symbol=symbol,
             bids=_levels(self.rows[BID_SIDE], is_bid=True),
             asks=_levels(self.rows[ASK_SIDE], is_bid=False),
-            timestamp=now,
         )
 
 
@@ -188,9 +187,7 @@ def book_of_quote(quote: Quote) -> Orderbook:
         name: (PriceLevel(price, size),) if price is not None and size else ()
         for name, (price, size) in sides.items()
     }
-    return Orderbook(
-        symbol=quote.symbol, bids=levels["bids"], asks=levels["asks"], timestamp=quote.timestamp
-    )
+    return Orderbook(symbol=quote.symbol, bids=levels["bids"], asks=levels["asks"])
 
 
 def price_of(quote: Quote) -> Decimal | None:

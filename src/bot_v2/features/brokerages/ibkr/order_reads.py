@@ -6,8 +6,6 @@ and is told as it ended.
 
 from __future__ import annotations
 
-from typing import Any
-
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.ibkr.inbox import COMPLETED_ORDERS, OPEN_ORDERS, Reading
@@ -31,27 +29,23 @@ from bot_v2.shared.types import Clock
 async def read_live(attempt: Attempt) -> Reading:
     """Ask for every client's orders that live."""
     return await attempt.gateway.ask_alone(
-        OPEN_ORDERS, lambda client: client.reqAllOpenOrders(), attempt.deadline
+        OPEN_ORDERS, lambda client: client.ask_live_orders(), attempt.deadline
     )
 
 
 async def read_ended(attempt: Attempt) -> dict[int, OrderRow]:
     """Ask for every client's orders that ended today, by permanent id."""
     reading = await attempt.gateway.ask_alone(
-        COMPLETED_ORDERS, lambda client: client.reqCompletedOrders(False), attempt.deadline
+        COMPLETED_ORDERS, lambda client: client.ask_ended_orders(), attempt.deadline
     )
     return reading.orders
 
 
 async def read_executions(attempt: Attempt, account_id: str) -> list[ExecutionRow]:
     """Ask for an account's executions of today."""
-
-    def send(client: Any, request_id: int) -> None:
-        from bot_v2.features.brokerages.ibkr.sdk import executions_filter
-
-        client.reqExecutions(request_id, executions_filter(account_id))
-
-    rows: list[ExecutionRow] = await attempt.gateway.ask(send, attempt.deadline)
+    rows: list[ExecutionRow] = await attempt.gateway.ask(
+        lambda client, request_id: client.ask_executions(request_id, account_id), attempt.deadline
+    )
     return [row for row in rows if row.account == account_id]
 
 

@@ -71,9 +71,13 @@ class Write(ABC):
             self.done.set_result(self._answer)
 
     def fail(self, error: Exception) -> None:
-        """Take in that there will be no answer, or a bad one."""
-        if not self.done.done():
+        """Take in that there will be no answer, or a bad one; a good one that was told stays."""
+        if self._answer is not None:
+            self.on_chunk()
+        elif not self.done.done():
             self.done.set_exception(error)
+            # Who waits may be gone: then nobody will ask for the error.
+            self.done.exception()
 
     @property
     def perm_id(self) -> int:

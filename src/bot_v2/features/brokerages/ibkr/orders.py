@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Sequence
 from decimal import Decimal
@@ -157,7 +156,7 @@ class IbkrOrders(IbkrReads):
                 return await send_one(
                     attempt,
                     Cancel(row.order_id),
-                    lambda client: client.cancelOrder(row.order_id, ""),
+                    lambda client: client.cancel(row.order_id),
                     is_urgent=True,
                 )
             except NativeError as error:
@@ -352,15 +351,8 @@ class IbkrOrders(IbkrReads):
         await self._check_change(attempt, order, change)
         fields = change_to_native(row, change)
         native = attempt.gateway.inbox.native[perm_id]
-        contract, changed = copy.copy(native.contract), copy.copy(native.order)
-        # Of what has no right a question mark is told back.
-        contract.right = "" if contract.right == "?" else contract.right
-        for name, value in fields.items():
-            setattr(changed, name, value)
         write = Change(row.order_id, fields)
-        await send_one(
-            attempt, write, lambda client: client.placeOrder(row.order_id, contract, changed)
-        )
+        await send_one(attempt, write, lambda client: client.change(row.order_id, native, fields))
         return OrderResult(
             success=True,
             order_id=order.order_id,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bot_v2.features.brokerages.core.account_summary import (
     AccountRef,
@@ -34,10 +34,11 @@ from bot_v2.features.brokerages.ibkr.order_reads import all_fills, all_orders, o
 from bot_v2.features.brokerages.ibkr.session import Attempt
 from bot_v2.features.brokerages.ibkr.wire import PositionRow, ValueRow, number_or_none
 
+if TYPE_CHECKING:
+    from bot_v2.features.brokerages.ibkr.sdk import GatewayClient
+
 ZERO: Final = Decimal(0)
 ONE: Final = Decimal(1)
-MODEL: Final = ""
-"""Of which model portfolio is asked: of none."""
 
 
 class IbkrReads(IbkrMarket):
@@ -48,7 +49,7 @@ class IbkrReads(IbkrMarket):
 
         async def work(attempt: Attempt) -> list[AccountRef]:
             reading = await attempt.gateway.ask_alone(
-                ACCOUNTS, lambda client: client.reqManagedAccts(), attempt.deadline
+                ACCOUNTS, lambda client: client.ask_accounts(), attempt.deadline
             )
             return [AccountRef(account_id=one) for one in reading.rows]
 
@@ -143,9 +144,12 @@ class IbkrReads(IbkrMarket):
         fills = self._session.run(call, lambda attempt: all_fills(attempt, account_id))
         return [fill for fill in fills if since is None or fill.timestamp >= since]
 
-    @contextmanager
-    def stream_orders(self) -> Iterator[Iterator[OrderEvent | StreamGap]]:
+    def stream_orders(self) -> AbstractContextManager[Iterator[OrderEvent | StreamGap]]:
         """Yield each change of an order that this client placed."""
+        return self._order_stream()
+
+    @contextmanager
+    def _order_stream(self) -> Iterator[Iterator[OrderEvent | StreamGap]]:
         call = self._call("stream_orders")
         account_id = self._session.account_id(call.operation)
         stream: EventStream[OrderEvent] = EventStream(self._clock)
@@ -155,9 +159,11 @@ class IbkrReads(IbkrMarket):
 
         self._session.run(call, listen)
         core = self._link.core
+        self._session.streams.add(stream)
         try:
             yield iter(stream)
         finally:
+            self._session.streams.discard(stream)
             stream.close()
             if core is not None:
                 core.hub.orders.remove(stream)
@@ -182,13 +188,13 @@ async def account_values(attempt: Attempt, account_id: str) -> list[ValueRow]:
     """Ask for an account's values."""
     request_ids: list[int] = []
 
-    def send(client: Any, request_id: int) -> None:
+    def send(client: GatewayClient, request_id: int) -> None:
         request_ids.append(request_id)
-        client.reqAccountUpdatesMulti(request_id, account_id, MODEL, False)
+        client.ask_values(request_id, account_id)
 
     values: list[ValueRow] = await attempt.gateway.ask(send, attempt.deadline)
     # TWS would go on to tell each change.
-    attempt.gateway.client.cancelAccountUpdatesMulti(request_ids[0])
+    attempt.gateway.client.end_values(request_ids[0])
     return [one for one in values if one.account == account_id]
 
 
@@ -196,12 +202,12 @@ async def positions_of(attempt: Attempt, account_id: str) -> list[Position]:
     """Ask for an account's positions."""
     request_ids: list[int] = []
 
-    def send(client: Any, request_id: int) -> None:
+    def send(client: GatewayClient, request_id: int) -> None:
         request_ids.append(request_id)
-        client.reqPositionsMulti(request_id, account_id, MODEL)
+        client.ask_positions(request_id, account_id)
 
     rows: list[PositionRow] = await attempt.gateway.ask(send, attempt.deadline)
-    attempt.gateway.client.cancelPositionsMulti(request_ids[0])
+    attempt.gateway.client.end_positions(request_ids[0])
     own = [row for row in rows if row.account == account_id]
     await attempt.instruments.name_all((row.contract for row in own), attempt.deadline)
 

@@ -10,6 +10,7 @@ The only module that imports ib_async, and imported itself when a connection is 
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
@@ -28,9 +29,16 @@ from bot_v2.features.brokerages.ibkr.wire import (
     LegRow,
     MalformedError,
     MarginRow,
+    NativeOrder,
     OrderRow,
     whole,
 )
+
+SMART: Final = "SMART"
+_NO_MODEL: Final = ""
+_NO_TICKS: Final = ""
+_SECONDS: Final = 2
+"""The format of bars whose times are told in seconds since 1970."""
 
 UNSET_LONG: Final = 9223372036854775807
 
@@ -103,17 +111,6 @@ class Inbox(Protocol):
 
     def on_chunk(self) -> None:
         """Take in that what came at once has been told."""
-
-
-class NativeOrder:
-    """An order and its contract as the vendor's client has them: what a change starts from."""
-
-    __slots__ = ("contract", "order")
-
-    def __init__(self, contract: Any, order: Any) -> None:
-        """Keep both."""
-        self.contract = contract
-        self.order = order
 
 
 class ExactDecoder(Decoder):
@@ -241,6 +238,8 @@ class GatewayClient(Client):
         # leave after its caller was told that it is lost.
         self.MaxRequests = 0
         self._on_lost = on_lost
+        # Its methods name no types.
+        self._sender: Any = self
         self.conn.disconnected += self._lost
 
     def _lost(self, _: str) -> None:
@@ -254,11 +253,137 @@ class GatewayClient(Client):
             return None
         return transport.get_extra_info("socket")
 
-    def abort(self) -> None:
+    # What is sent about orders.
+
+    def place(self, order_id: int, contract: ContractRow, fields: Mapping[str, object]) -> None:
+        """Send an order; what its fields do not say is unset."""
+        order = Order()
+        for name, value in fields.items():
+            setattr(order, name, value)
+        self._sender.placeOrder(order_id, _contract_of(contract), order)
+
+    def change(self, order_id: int, native: NativeOrder, fields: Mapping[str, object]) -> None:
+        """Send an order as it was told, with some fields changed."""
+        contract, order = copy.copy(native.contract), copy.copy(native.order)
+        # Of what has no right a question mark is told.
+        contract.right = "" if contract.right == "?" else contract.right
+        for name, value in fields.items():
+            setattr(order, name, value)
+        self._sender.placeOrder(order_id, contract, order)
+
+    def cancel(self, order_id: int) -> None:
+        """Send a cancel."""
+        self._sender.cancelOrder(order_id, "")
+
+    # What is asked of the account.
+
+    def ask_own_orders(self) -> None:
+        """Ask for this client's orders that live."""
+        self._sender.reqOpenOrders()
+
+    def ask_live_orders(self) -> None:
+        """Ask for every client's orders that live."""
+        self._sender.reqAllOpenOrders()
+
+    def ask_ended_orders(self) -> None:
+        """Ask for every client's orders that ended today."""
+        self._sender.reqCompletedOrders(False)
+
+    def ask_executions(self, request_id: int, account: str) -> None:
+        """Ask for an account's executions of today."""
+        self._sender.reqExecutions(request_id, ExecutionFilter(acctCode=account))
+
+    def ask_values(self, request_id: int, account: str) -> None:
+        """Ask for an account's values, and for their changes."""
+        self._sender.reqAccountUpdatesMulti(request_id, account, _NO_MODEL, False)
+
+    def end_values(self, request_id: int) -> None:
+        """Ask for no more changes."""
+        self._sender.cancelAccountUpdatesMulti(request_id)
+
+    def ask_positions(self, request_id: int, account: str) -> None:
+        """Ask for an account's positions, and for their changes."""
+        self._sender.reqPositionsMulti(request_id, account, _NO_MODEL)
+
+    def end_positions(self, request_id: int) -> None:
+        """Ask for no more changes."""
+        self._sender.cancelPositionsMulti(request_id)
+
+    def ask_accounts(self) -> None:
+        """Ask for the accounts of the login."""
+        self._sender.reqManagedAccts()
+
+    def ask_time(self) -> None:
+        """Ask for the time."""
+        self._sender.reqCurrentTime()
+
+    # What is asked of the market.
+
+    def choose_data(self, kind: int) -> None:
+        """Say which kind of prices will do."""
+        self._sender.reqMarketDataType(kind)
+
+    def ask_details(self, request_id: int, contract: ContractRow) -> None:
+        """Ask for the contracts that fit what is said of one."""
+        self._sender.reqContractDetails(request_id, _contract_of(contract))
+
+    def ask_samples(self, request_id: int, text: str) -> None:
+        """Ask for the contracts whose name has a text."""
+        self._sender.reqMatchingSymbols(request_id, text)
+
+    def ask_rule(self, number: int) -> None:
+        """Ask for a rule of price steps."""
+        self._sender.reqMarketRule(number)
+
+    def ask_quotes(self, request_id: int, contract: ContractRow, *, is_snapshot: bool) -> None:
+        """Ask for the best prices: once, or from now on."""
+        self._sender.reqMktData(
+            request_id, _contract_of(contract), _NO_TICKS, is_snapshot, False, []
+        )
+
+    def end_quotes(self, request_id: int) -> None:
+        """Ask for no more prices."""
+        self._sender.cancelMktData(request_id)
+
+    def ask_depth(self, request_id: int, contract: ContractRow, rows: int) -> None:
+        """Ask for the book, from now on."""
+        is_smart = contract.exchange == SMART
+        self._sender.reqMktDepth(request_id, _contract_of(contract), rows, is_smart, [])
+
+    def end_depth(self, request_id: int, contract: ContractRow) -> None:
+        """Ask for no more of the book."""
+        self._sender.cancelMktDepth(request_id, contract.exchange == SMART)
+
+    def ask_bars(
+        self, request_id: int, contract: ContractRow, end: str, span: str, size: str, kind: str
+    ) -> None:
+        """Ask for bars of a span before a moment, whatever the hours."""
+        self._sender.reqHistoricalData(
+            request_id, _contract_of(contract), end, span, size, kind, False, _SECONDS, False, []
+        )
+
+    # The connection.
+
+    def next_id(self) -> int:
+        """Return a number for an order or a question."""
+        number: int = self._sender.getReqId()
+        return number
+
+    def skip_ids(self, least: int) -> None:
+        """Give no number below one."""
+        self._sender.updateReqId(least)
+
+    async def open(self, host: str, port: int, client_id: int) -> list[str]:
+        """Open the connection, and return the accounts of the login."""
+        await self._sender.connectAsync(host, port, client_id, None)
+        return list(self._sender.getAccounts())
+
+    def close(self) -> None:
         """End the connection at once, whatever still waits to be sent."""
         transport = self.conn.transport
         if transport is not None:
             transport.abort()
+        self._sender.disconnect()
 
 
 class _Chunks:
@@ -278,49 +403,6 @@ class _Chunks:
 
     def tcpDataProcessed(self) -> None:  # noqa: N802 - the vendor's name
         self._inbox.on_chunk()
-
-
-def contract_of(row: ContractRow) -> Any:
-    """Return a contract as the vendor's client sends it."""
-    native = Contract(
-        conId=row.con_id,
-        symbol=row.symbol,
-        secType=row.sec_type,
-        lastTradeDateOrContractMonth=row.expiry,
-        right=row.right,
-        multiplier=row.multiplier,
-        exchange=row.exchange,
-        primaryExchange=row.primary,
-        currency=row.currency,
-        localSymbol=row.local_symbol,
-        tradingClass=row.trading_class,
-    )
-    if row.strike:
-        native.strike = row.strike  # type: ignore[assignment] # a text, so that its digits stay
-    exchange = row.exchange
-    native.comboLegs = [
-        ComboLeg(
-            conId=leg.con_id,
-            ratio=leg.ratio,  # type: ignore[arg-type] # a text, so that its digits stay
-            action=leg.action,
-            exchange=exchange,
-        )
-        for leg in row.legs
-    ]
-    return native
-
-
-def order_of(fields: Mapping[str, object]) -> Any:
-    """Return an order as the vendor's client sends it; what is not given is unset."""
-    native = Order()
-    for name, value in fields.items():
-        setattr(native, name, value)
-    return native
-
-
-def executions_filter(account: str) -> Any:
-    """Return what asks for an account's executions."""
-    return ExecutionFilter(acctCode=account)
 
 
 def _contract_row(native: Any) -> ContractRow:
@@ -376,3 +458,33 @@ def _order_row(contract: Any, native: Any, state: Any, trail_stop: str) -> Order
 def _text(value: Any) -> str:
     """Return a field that came; empty where the vendor's default stands for one that did not."""
     return value if isinstance(value, str) else ""
+
+
+def _contract_of(row: ContractRow) -> Any:
+    """Return a contract as the vendor's client sends it."""
+    native = Contract(
+        conId=row.con_id,
+        symbol=row.symbol,
+        secType=row.sec_type,
+        lastTradeDateOrContractMonth=row.expiry,
+        right=row.right,
+        multiplier=row.multiplier,
+        exchange=row.exchange,
+        primaryExchange=row.primary,
+        currency=row.currency,
+        localSymbol=row.local_symbol,
+        tradingClass=row.trading_class,
+    )
+    if row.strike:
+        native.strike = row.strike  # type: ignore[assignment] # a text, so that its digits stay
+    exchange = row.exchange
+    native.comboLegs = [
+        ComboLeg(
+            conId=leg.con_id,
+            ratio=leg.ratio,  # type: ignore[arg-type] # a text, so that its digits stay
+            action=leg.action,
+            exchange=exchange,
+        )
+        for leg in row.legs
+    ]
+    return native

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -21,6 +21,9 @@ from bot_v2.features.brokerages.ibkr.order_writes import Placement, Trial, Write
 from bot_v2.features.brokerages.ibkr.session import Attempt, refuse_lost_link
 from bot_v2.features.brokerages.ibkr.wire import ContractRow, MarginRow
 from bot_v2.shared.types import Clock
+
+if TYPE_CHECKING:
+    from bot_v2.features.brokerages.ibkr.sdk import GatewayClient
 
 PARENT: Final = "parentId"
 TRANSMIT: Final = "transmit"
@@ -51,14 +54,14 @@ async def place_all(attempt: Attempt, orders: Sequence[Outgoing]) -> list[Placem
     await attempt.gateway.room(attempt.deadline, count=len(orders))
     await attempt.gateway.require_alive()
     client = attempt.gateway.client
-    writes = [Placement(client.getReqId()) for _ in orders]
+    writes = [Placement(client.next_id()) for _ in orders]
     async with attempt.gateway.writing(writes) as sender:
         attempt.was_sent = True
         for write, one in zip(writes, orders, strict=True):
             fields = {**one.fields, TRANSMIT: not one.is_held}
             if one.is_child:
                 fields[PARENT] = writes[0].order_id
-            _send(sender, write.order_id, one.contract, fields)
+            sender.place(write.order_id, one.contract, fields)
         await _settle(attempt, writes)
     return writes
 
@@ -70,9 +73,9 @@ async def preview(attempt: Attempt, order: Outgoing) -> MarginRow:
         NativeError: it could not be placed.
     """
     await attempt.gateway.room(attempt.deadline)
-    write = Trial(attempt.gateway.client.getReqId())
+    write = Trial(attempt.gateway.client.next_id())
     async with attempt.gateway.writing([write]) as sender:
-        _send(sender, write.order_id, order.contract, {**order.fields, "whatIf": True})
+        sender.place(write.order_id, order.contract, {**order.fields, "whatIf": True})
         async with asyncio.timeout_at(attempt.deadline):
             await write.done
     if write.margin is None:
@@ -80,7 +83,13 @@ async def preview(attempt: Attempt, order: Outgoing) -> MarginRow:
     return write.margin
 
 
-async def send_one(attempt: Attempt, write: Write, send: Any, *, is_urgent: bool = False) -> bool:
+async def send_one(
+    attempt: Attempt,
+    write: Write,
+    send: Callable[[GatewayClient], None],
+    *,
+    is_urgent: bool = False,
+) -> bool:
     """Send something about one order, and return TWS's answer.
 
     Args:
@@ -99,12 +108,6 @@ async def send_one(attempt: Attempt, write: Write, send: Any, *, is_urgent: bool
         send(sender)
         async with asyncio.timeout_at(attempt.deadline):
             return await write.done
-
-
-def _send(sender: Any, order_id: int, contract: ContractRow, fields: Mapping[str, object]) -> None:
-    from bot_v2.features.brokerages.ibkr.sdk import contract_of, order_of
-
-    sender.placeOrder(order_id, contract_of(contract), order_of(fields))
 
 
 async def _settle(attempt: Attempt, writes: Sequence[Placement]) -> None:

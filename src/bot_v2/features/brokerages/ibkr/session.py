@@ -6,7 +6,7 @@ import builtins
 import threading
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -33,6 +33,7 @@ from bot_v2.features.brokerages.ibkr.errors import (
     error_of_silence,
     error_of_write,
 )
+from bot_v2.features.brokerages.ibkr.events import EventStream
 from bot_v2.features.brokerages.ibkr.gateway import Gateway
 from bot_v2.features.brokerages.ibkr.instruments import Instruments
 from bot_v2.features.brokerages.ibkr.loop import LoopThread
@@ -147,6 +148,8 @@ class IbkrSession:
         """Open nothing yet."""
         self.link = link
         """The login's connection."""
+        self.streams: set[EventStream[Any]] = set()
+        """The streams that are open on it; they end with it."""
         self._wanted = account_id
         self._bound: str | None = None
         self._opening = threading.Lock()
@@ -183,8 +186,7 @@ class IbkrSession:
 
     def _open(self, core: _Core, call: Call) -> None:
         async def connect() -> list[str]:
-            deadline = get_running_loop().time() + self.link.settings.timeout_s
-            await _connect(core.gateway, call, deadline, is_first=self._bound is None)
+            await _connect(core.gateway, call, is_first=self._bound is None)
             return core.gateway.accounts
 
         accounts = core.loop.run(connect)
@@ -219,6 +221,8 @@ class IbkrSession:
         with self._opening:
             if self._bound is not None:
                 self._bound = None
+                for stream in list(self.streams):
+                    stream.close()
                 self.link.release()
 
     def account_id(self, operation: str) -> str:
@@ -261,8 +265,8 @@ class IbkrSession:
         limit_s = timeout_s or self.link.settings.timeout_s
 
         async def do() -> _T:
+            await _connect(core.gateway, call, is_first=False)
             deadline = get_running_loop().time() + limit_s
-            await _connect(core.gateway, call, deadline, is_first=False)
             attempt = Attempt(call, deadline, core.gateway, core.instruments, core.hub)
             return await _guarded(attempt, work, limit_s)
 
@@ -293,10 +297,10 @@ async def _guarded(
         raise error_of_malformed(error, call, was_sent=attempt.was_sent) from error
 
 
-async def _connect(gateway: Gateway, call: Call, deadline: float, *, is_first: bool) -> None:
+async def _connect(gateway: Gateway, call: Call, *, is_first: bool) -> None:
     settings = gateway.settings
     try:
-        await gateway.open(deadline, is_first=is_first)
+        await gateway.open(is_first=is_first)
     except ImportError as error:
         raise MissingDependencyError(
             "ib_async is not installed: pip install 'bot-v2[ibkr]'",

@@ -42,7 +42,9 @@ class IbkrSettings:
     environment: Environment = Environment.PAPER
     """What the login is for."""
     timeout_s: float = 10.0
-    """How long a call may take in all, in seconds."""
+    """How long a call may take in all, in seconds; opening the connection is not among that."""
+    connect_timeout_s: float = 10.0
+    """How long it may take to open the connection, in seconds."""
     requests_per_s: int = 45
     """How many messages may leave in a second; TWS takes 50."""
     allow_delayed: bool = False
@@ -74,6 +76,7 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str]) -> Ib
         account_id=account_id,
         environment=_environment_of(said, port, account_id),
         timeout_s=source.seconds("timeout_s", 10.0),
+        connect_timeout_s=source.seconds("connect_timeout_s", 10.0),
         requests_per_s=source.integer("requests_per_s", 45),
         allow_delayed=source.boolean("allow_delayed", False),
         depth_quiet_s=source.seconds("depth_quiet_s", 0.25),
@@ -123,6 +126,7 @@ def _check(settings: IbkrSettings) -> None:
             "7497 or 4002 (paper), 7496 or 4001 (live), or 1 to 65535",
         ),
         "timeout_s": (settings.timeout_s, float("inf"), "above zero"),
+        "connect_timeout_s": (settings.connect_timeout_s, float("inf"), "above zero"),
         "requests_per_s": (settings.requests_per_s, float("inf"), "1 or more"),
     }
     for name, (value, most, accepted) in bounds.items():

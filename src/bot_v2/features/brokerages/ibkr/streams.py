@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -36,11 +36,11 @@ from bot_v2.features.brokerages.ibkr.wire import (
 )
 from bot_v2.shared.types import Clock
 
+if TYPE_CHECKING:
+    from bot_v2.features.brokerages.ibkr.sdk import GatewayClient
+
 TRY_AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """How long to wait before a lost connection is opened again for listeners, time after time."""
-
-TICKS: Final = ""
-"""The further ticks that are asked for: none."""
 
 EMITTED_MAX: Final = 50_000
 """Of how many orders it is remembered what was told of them."""
@@ -256,16 +256,16 @@ class Hub:
             if feed in self.feeds:
                 self.feeds.remove(feed)
             if feed.request_id and self._gateway is not None:
-                self._gateway.unsubscribe(feed.request_id, _end_quotes)
+                self._gateway.unsubscribe(feed.request_id, end_quotes)
 
     async def _subscribe(self, feed: QuoteFeed, deadline: float) -> None:
         if self._gateway is None:
             raise LostError
         feed.start_anew()
 
-        def send(client: Any, request_id: int) -> None:
+        def send(client: GatewayClient, request_id: int) -> None:
             feed.request_id = request_id
-            send_quotes(client, request_id, feed.instrument.contract, is_snapshot=False)
+            client.ask_quotes(request_id, feed.instrument.contract, is_snapshot=False)
 
         await self._gateway.subscribe(feed, send, deadline)
 
@@ -274,12 +274,12 @@ class Hub:
         attempt = 0
         while self._gateway is not None and (self.orders or self.quotes):
             gateway = self._gateway
-            deadline = asyncio.get_running_loop().time() + gateway.settings.timeout_s
             try:
-                await gateway.open(deadline, is_first=False)
+                await gateway.open(is_first=False)
+                deadline = asyncio.get_running_loop().time() + gateway.settings.timeout_s
                 for feed in list(self.feeds):
                     if feed.request_id:
-                        gateway.unsubscribe(feed.request_id, _end_quotes)
+                        gateway.unsubscribe(feed.request_id, end_quotes)
                     await self._subscribe(feed, deadline)
             except (NativeError, LostError, PacedError, MalformedError, OSError, TimeoutError):
                 await asyncio.sleep(TRY_AGAIN_S[min(attempt, len(TRY_AGAIN_S) - 1)])
@@ -294,15 +294,9 @@ class Hub:
         self._tasks.clear()
 
 
-def send_quotes(client: Any, request_id: int, contract: ContractRow, *, is_snapshot: bool) -> None:
-    """Ask for the best prices of a contract: once, or from now on."""
-    from bot_v2.features.brokerages.ibkr.sdk import contract_of
-
-    client.reqMktData(request_id, contract_of(contract), TICKS, is_snapshot, False, [])
-
-
-def _end_quotes(client: Any, request_id: int) -> None:
-    client.cancelMktData(request_id)
+def end_quotes(client: GatewayClient, request_id: int) -> None:
+    """Ask for no more prices."""
+    client.end_quotes(request_id)
 
 
 def _status_after(news: _News) -> StatusRow | None:

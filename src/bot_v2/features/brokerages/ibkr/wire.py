@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -204,6 +204,17 @@ class ErrorRow(Wire):
     request_id: int
     code: int
     text: str
+
+
+class NativeOrder:
+    """An order and its contract as the vendor's client has them: what a change starts from."""
+
+    __slots__ = ("contract", "order")
+
+    def __init__(self, contract: Any, order: Any) -> None:
+        """Keep both."""
+        self.contract = contract
+        self.order = order
 
 
 _number: Callable[[str], Decimal] = lru_cache(maxsize=TRUSTED_MAX)(decimal_from_text)
