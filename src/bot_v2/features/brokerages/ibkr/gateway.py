@@ -127,8 +127,10 @@ class Gateway:
             return
         async with self._opening:
             deadline = asyncio.get_running_loop().time() + self.settings.connect_timeout_s
-            if await self._is_alive() and await self._is_good(deadline):
-                return
+            if await self._is_alive():
+                if await self._is_good(deadline):
+                    return
+                self._listener.on_gap("the connection to TWS is replaced", must_resubscribe=True)
             await self.close()
             wait_s = AGAIN_S
             while True:
@@ -152,7 +154,6 @@ class Gateway:
         inbox = self._inbox
         if inbox is not None and inbox.is_broken:
             await self._wait_for_writes(inbox, deadline)
-            self._listener.on_gap("the connection to TWS was replaced", must_resubscribe=True)
             return False
         if self._is_suspect and not await self._answers(deadline):
             return False
@@ -184,9 +185,8 @@ class Gateway:
         opening = loop.create_task(client.open(settings.host, settings.port, settings.client_id))
         self._client, self._inbox = client, inbox
         try:
-            await asyncio.wait(
-                {opening, inbox.refused}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            waiting: tuple[asyncio.Future[Any], ...] = (opening, inbox.refused)
+            await asyncio.wait(waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
             if inbox.refused.done():
                 inbox.refused.result()
             if not opening.done():
@@ -334,8 +334,8 @@ class Gateway:
     async def _replace(self, deadline: float) -> None:
         """Open another connection, once no answer to a write is waited for on this one."""
         await self._wait_for_writes(self.inbox, deadline)
+        self._listener.on_gap("the connection to TWS is replaced", must_resubscribe=True)
         await self.close()
-        self._listener.on_gap("the connection to TWS was replaced", must_resubscribe=True)
         await self.open(is_first=False)
 
     async def _wait_for_writes(self, inbox: Inbox, deadline: float) -> None:

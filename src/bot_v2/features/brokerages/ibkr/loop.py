@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
 
-STOP_S = 5.0
+SLICE_S: Final = 0.25
+"""How long a caller waits without looking whether it is interrupted, in seconds."""
+
+STOP_S: Final = 5.0
 """How long the thread may take to end, in seconds."""
 
 
@@ -39,7 +43,12 @@ class LoopThread:
         """
         if threading.current_thread() is self._thread:
             raise RuntimeError("a call from the loop's own thread would wait for itself for ever")
-        return asyncio.run_coroutine_threadsafe(work(), self._started()).result()
+        waiting = asyncio.run_coroutine_threadsafe(work(), self._started())
+        while not waiting.done():
+            # In slices, so that Ctrl-C ends the waiting everywhere; the work goes on.
+            with suppress(TimeoutError):
+                return waiting.result(SLICE_S)
+        return waiting.result()
 
     def post(self, action: Callable[[], object]) -> None:
         """Have something done in the loop, and do not wait; nothing where it does not run."""

@@ -224,7 +224,7 @@ class IbkrMarket(IbkrBase):
         return self._on_instrument("list_option_contracts", underlying, work)
 
     def list_symbol_matches(self, text: str) -> list[Product]:
-        """Return the product that the text means, then those whose name begins with it or has it."""
+        """Return the product that the text means, then those whose name has it."""
         call = self._call("list_symbol_matches")
         if not text.strip() or not text.isprintable() or not text.isascii():
             raise InvalidFieldError("text", text, "printable ASCII characters, not blank")

@@ -86,6 +86,9 @@ STATUSES: Final = {
 }
 """What each native status means; any other is UNKNOWN, with its text kept."""
 
+ENDS: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
+"""The native statuses of orders that have ended, for all that TWS says."""
+
 PRICED: Final = frozenset({"LMT", "STP LMT", "LOC"})
 STOPPED: Final = frozenset({"STP", "STP LMT"})
 TRAILING: Final = "TRAIL"

@@ -10,6 +10,7 @@ from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.ibkr.inbox import COMPLETED_ORDERS, OPEN_ORDERS, Reading
 from bot_v2.features.brokerages.ibkr.order_mapping import (
+    ENDS,
     Known,
     fill_from_native,
     is_whole_combination,
@@ -73,8 +74,9 @@ async def one_row(
     """Return an order's row, and the statuses that came with it. None: TWS has none of that id."""
     live = await read_live(attempt)
     row = live.orders.get(perm_id)
-    if row is None:
-        row = (await read_ended(attempt)).get(perm_id)
+    if row is None or row.status in ENDS:
+        # It may have been told just now, for its end, and be among those that ended meanwhile.
+        row = (await read_ended(attempt)).get(perm_id, row)
     return None if row is None or row.account != account_id else (row, live.statuses)
 
 

@@ -35,6 +35,7 @@ from bot_v2.features.brokerages.ibkr.error_table import Sense, row_of
 from bot_v2.features.brokerages.ibkr.errors import NativeError
 from bot_v2.features.brokerages.ibkr.instruments import Instrument
 from bot_v2.features.brokerages.ibkr.order_mapping import (
+    ENDS,
     GROUP_CANCELS,
     NATIVE_SIDES,
     change_to_native,
@@ -303,7 +304,7 @@ class IbkrOrders(IbkrReads):
         memory = attempt.gateway.inbox.memory
         row, status = memory.rows.get(perm_id), memory.statuses.get(perm_id)
         native = "" if row is None else row.status if status is None else status.status
-        if row is None or native in _ENDS:
+        if row is None or native in ENDS:
             row = (await read_live(attempt)).orders.get(perm_id)
         if row is None:
             ended = (await read_ended(attempt)).get(perm_id)
@@ -403,7 +404,6 @@ class IbkrOrders(IbkrReads):
             check_order_request(instrument.product, asked)
 
 
-_ENDS: Final = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
 _OF_ANOTHER: Final = (
     "the order was placed by client id {}, and TWS lets nobody else cancel or change it: "
     "set IBKR_CLIENT_ID to that"

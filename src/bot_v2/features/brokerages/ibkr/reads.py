@@ -156,6 +156,7 @@ class IbkrReads(IbkrMarket):
 
         async def listen(attempt: Attempt) -> None:
             attempt.hub.orders.add(stream, lambda event: event.order.account_id == account_id)
+            attempt.hub.watch()
 
         self._session.run(call, listen)
         core = self._link.core

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -238,6 +239,7 @@ class Hub:
         self, stream: EventStream[QuoteEvent], found: list[Instrument], deadline: float
     ) -> list[QuoteFeed]:
         """Have a stream told of some products' quotes from now on."""
+        self.watch()
         feeds = [QuoteFeed(stream, one, self._clock) for one in found]
         self.quotes.add(stream, lambda _: True)
         try:
@@ -286,6 +288,17 @@ class Hub:
                 attempt += 1
             else:
                 return
+
+    def watch(self) -> None:
+        """Ask for a sign of life from time to time, as long as anybody listens."""
+        self._run("watch", self._watch)
+
+    async def _watch(self) -> None:
+        while self._gateway is not None and (self.orders or self.quotes):
+            await asyncio.sleep(self._gateway.settings.timeout_s)
+            self._gateway.suspect()
+            with suppress(NativeError, LostError, PacedError, MalformedError, OSError):
+                await self._gateway.open(is_first=False)
 
     def stop(self) -> None:
         """Do nothing more in the loop."""
