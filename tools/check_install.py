@@ -95,6 +95,7 @@ Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/
     "venues": "import cryptography, starlette, uvicorn, websockets",
     "coinbase": "from coinbase.rest import RESTClient; import websockets.client",
     "alpaca": "import alpaca.trading.client, msgpack, websockets",
+    "ibkr": "from ib_async import IB",
 }
 NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")
 

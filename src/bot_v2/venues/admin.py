@@ -13,6 +13,8 @@
     DELETE /limits                                     limit nothing
     POST   /clock     {"seconds"}                      move the clock on
     GET    /clock                                      the venue's time
+    GET    /actions                                    what else it can be told to do
+    POST   /actions   {"action", …}                    have it done
 
 A venue may have more of its own. Amounts are JSON strings. A mistake is a 400 with {"error": …}.
 """
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
     from bot_v2.venues.venue import Venue
 
 _Act = Callable[["Venue", Mapping[str, Any], Mapping[str, str]], Record]
-Act: TypeAlias = tuple[str, str, _Act]
-"""A control: its method, its path, and what it does."""
 
 # A page that some browser shows may ask 127.0.0.1 things; it cannot make up the host's name.
 HOSTS: Final = ["127.0.0.1", "localhost"]
@@ -51,9 +51,8 @@ HOSTS: Final = ["127.0.0.1", "localhost"]
 
 def admin_app(venue: Venue) -> Starlette:
     """Return the application that controls a venue."""
-    acts = (*ACTS, *venue.acts())
     return Starlette(
-        routes=[Route(path, _endpoint(venue, act), methods=[method]) for method, path, act in acts],
+        routes=[Route(path, _endpoint(venue, act), methods=[method]) for method, path, act in ACTS],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
     )
 
@@ -171,6 +170,18 @@ def _time(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
     return {"time": venue.state.clock().isoformat()}
 
 
+def _list_actions(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
+    return {"actions": sorted(venue.actions())}
+
+
+def _act(venue: Venue, body: Mapping[str, Any], _: Mapping[str, str]) -> Record:
+    name, known = _text(body, "action"), venue.actions()
+    if name not in known:
+        raise InvalidFieldError("action", name, ", ".join(sorted(known)) or "none: there is none")
+    known[name](body)
+    return {"action": name}
+
+
 def _text(body: Mapping[str, Any], name: str) -> str:
     value: object = body.get(name)
     if not isinstance(value, str) or not value:
@@ -182,7 +193,7 @@ def _amount(body: Mapping[str, Any], name: str) -> Decimal:
     return decimal_from_text(_text(body, name), name)
 
 
-ACTS: Final[tuple[Act, ...]] = (
+ACTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("GET", "/faults", _list_faults),
     ("POST", "/faults", _inject),
     ("DELETE", "/faults", _clear),
@@ -196,4 +207,6 @@ ACTS: Final[tuple[Act, ...]] = (
     ("DELETE", "/limits", _unlimit),
     ("POST", "/clock", _advance),
     ("GET", "/clock", _time),
+    ("GET", "/actions", _list_actions),
+    ("POST", "/actions", _act),
 )

@@ -27,7 +27,7 @@ HANG_MAX_S: Final = 30.0
 POLL_S: Final = 0.01
 _PROMISED: Final = 1000
 NO_CONTENT: Final = 204
-_LINGER_NOT: Final = struct.pack("hh" if hasattr(socket, "SIO_RCVALL") else "ii", 1, 0)
+LINGER_NOT: Final = struct.pack("hh" if hasattr(socket, "SIO_RCVALL") else "ii", 1, 0)
 """Close by a reset; the form is the platform's (Windows alone has SIO_RCVALL)."""
 
 _BROKEN_OFF: Final = frozenset({Fault.RESET_AFTER, Fault.TRUNCATED})
@@ -178,6 +178,6 @@ async def _reset(receive: Receive, transport: asyncio.Transport | None) -> None:
         return
     connection = transport.get_extra_info("socket")
     with suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
     transport.abort()
     await _gone(receive)

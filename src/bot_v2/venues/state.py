@@ -53,10 +53,12 @@ class VenueState:
 
     Args:
         engines: the engine of each account, by the account's name; no product is in two.
+            Where they share products, each trades all of them in a market that is the same.
         prices: where each product starts, by symbol.
         clock: the venue's time.
         plan: what is to go wrong; here: stale reads and told times that are off.
         seed: what the market's past is drawn from.
+        shares_products: every account trades the same products.
     """
 
     def __init__(
@@ -66,18 +68,20 @@ class VenueState:
         clock: VenueClock,
         plan: FaultPlan,
         seed: int,
+        *,
+        shares_products: bool = False,
     ) -> None:
         """Open the accounts."""
         self.lock = threading.RLock()
         self.clock = clock
         self.plan = plan
         self.accounts = {name: VenueAccount(name, engine) for name, engine in engines.items()}
-        self._by_symbol: dict[str, VenueAccount] = {}
+        self._by_symbol: dict[str, list[VenueAccount]] = {}
         for account in self.accounts.values():
             for symbol in sorted(account.symbols):
-                if symbol in self._by_symbol:
+                if symbol in self._by_symbol and not shares_products:
                     raise InvalidFieldError("engines", symbol, "each product in one account")
-                self._by_symbol[symbol] = account
+                self._by_symbol.setdefault(symbol, []).append(account)
         self.received: list[ReceivedOrder] = []
         """The placements that took effect, oldest first."""
         self.tape = Tape(self.products(), dict(prices), seed, clock())
@@ -89,11 +93,20 @@ class VenueState:
     # What there is
 
     def products(self) -> list[Product]:
-        """Return everything that can be traded, account by account."""
-        return [one for account in self.accounts.values() for one in account.engine.products]
+        """Return everything that can be traded, account by account, each product once."""
+        every = (one for account in self.accounts.values() for one in account.engine.products)
+        return list({product.symbol: product for product in every}.values())
 
     def account_of(self, symbol: str) -> VenueAccount:
-        """Return the account that trades a product.
+        """Return the account that trades a product; the first one where several do.
+
+        Raises:
+            InvalidSymbolError: none does.
+        """
+        return self.accounts_of(symbol)[0]
+
+    def accounts_of(self, symbol: str) -> list[VenueAccount]:
+        """Return every account that trades a product.
 
         Raises:
             InvalidSymbolError: none does.
@@ -177,7 +190,8 @@ class VenueState:
                 if isinstance(event, Trade):
                     self._print(event, event.side or OrderSide.BUY)
                 else:
-                    self.account_of(event.symbol).engine.on_market(event)
+                    for account in self.accounts_of(event.symbol):
+                        account.engine.on_market(event)
                 self._changed.add(event.symbol)
 
         self.step(hear)

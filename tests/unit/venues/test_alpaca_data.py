@@ -419,9 +419,7 @@ def test_the_calendar_knows_early_closes(monday: AlpacaVenue) -> None:
 def test_a_status_can_be_set_from_outside(alpaca: AlpacaVenue) -> None:
     """Among the controls over HTTP there is one for it."""
     taken = place(alpaca, terms(symbol="F", qty="1", limit_price="9"))
-    method, path, show = alpaca.acts()[0]
-    assert (method, path) == ("POST", "/status")
-    show(alpaca, {"order_id": taken["id"], "status": "done_for_day"}, {})
+    alpaca.actions()["show_status"]({"order_id": taken["id"], "status": "done_for_day"})
     assert read(alpaca, f"/v2/orders/{taken['id']}")["status"] == "done_for_day"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Unpack
 
@@ -11,7 +11,6 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
 from bot_v2.shared.types import Clock
 from bot_v2.simulation.clock import utc_now
-from bot_v2.venues.admin import Act
 from bot_v2.venues.alpaca.account_api import AccountApi
 from bot_v2.venues.alpaca.assets_api import AssetsApi
 from bot_v2.venues.alpaca.bars import BarMaker
@@ -58,7 +57,7 @@ from bot_v2.venues.clock import VenueClock
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.ids import IdCounter, seeded_uuid
 from bot_v2.venues.market import LEVELS, opening_book
-from bot_v2.venues.requests import Endpoint, Record
+from bot_v2.venues.requests import Endpoint
 from bot_v2.venues.state import VenueState
 from bot_v2.venues.venue import Venue
 
@@ -244,15 +243,13 @@ class AlpacaVenue(Venue):
         """Return the canonical symbol of each of Alpaca's."""
         return self._catalogue.canonical_symbols()
 
-    def acts(self) -> Sequence[Act]:
-        """Return the controls that this venue has beside those of all venues."""
+    def actions(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
+        """Return what it can be told to do over the local controls."""
 
-        def show(_: Venue, body: Mapping[str, Any], __: Mapping[str, str]) -> Record:
-            order_id, status = str(body.get("order_id")), str(body.get("status") or "")
-            self.set_status(order_id, status)
-            return {"order_id": order_id, "status": status}
+        def show_status(body: Mapping[str, Any]) -> None:
+            self.set_status(str(body.get("order_id")), str(body.get("status") or ""))
 
-        return (("POST", "/status", show),)
+        return {"show_status": show_status}
 
     def engine_order(self, order_id: str, price: Decimal) -> str:  # noqa: ARG002 - an order is one
         """Return the engine's id of an order; its own where it is not in the engine."""
