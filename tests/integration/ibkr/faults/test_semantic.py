@@ -256,16 +256,17 @@ def test_s14_a_close_goes_to_zero(bench: Bench, broker: IbkrBrokerage) -> None:
 
 def test_s15_a_combination_in_part(bench: Bench, broker: IbkrBrokerage) -> None:
     """S15: a combination is filled as far as it is told as a whole; its legs are the fills."""
-    bench.venue.set_market(SPREAD[1].symbol, D(1), D("1.1"), D(100))
-    bench.venue.set_market(SPREAD[0].symbol, D(5), D("5.1"), D(1))
-    place(broker, attrs.evolve(RESTING, price=D("4.1"), legs=SPREAD))
+    bench.venue.set_market(SPREAD[1].symbol, D(1), D("1.2"), D(100))
+    bench.venue.set_market(SPREAD[0].symbol, D(5), D("5.2"), D(100))
+    order_id = place(broker, attrs.evolve(RESTING, price=D(4), legs=SPREAD))
+    bench.venue.fill(order_id, D(1), D(4))
     order = bench.the_order(broker)
     assert (order.status, order.filled_quantity) == (OrderStatus.PARTIALLY_FILLED, D(1))
     assert (order.symbol, order.legs) == (SYMBOL, SPREAD)
     fills = broker.list_fills()
     assert {fill.symbol for fill in fills} == {leg.symbol for leg in SPREAD}
-    assert {fill.price for fill in fills} == {D("5.1"), D(1)}
-    bench.venue.set_market(SPREAD[0].symbol, D(5), D("5.1"), D(100))
+    assert {fill.price for fill in fills} == {D("5.1"), D("1.1")}
+    bench.venue.fill(order_id, D(3), D(4))
     assert bench.the_order(broker).status is OrderStatus.FILLED
 
 
