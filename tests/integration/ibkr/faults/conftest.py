@@ -44,9 +44,10 @@ TAKING = attrs.evolve(RESTING, type=OrderType.MARKET, price=None)
 
 
 def place(broker: IbkrBrokerage, request: OrderRequest = RESTING) -> str:
-    """Place an order, and return its id."""
+    """Place an order, and return its id once all is told that is said of it at once."""
     order_id = broker.place_order(request).order_id
     assert order_id
+    assert broker.check_health().api_responsive
     return order_id
 
 
@@ -76,7 +77,7 @@ class Bench:
             "port": self.venue.port if direct else self.front.port,
             "environment": "simulator",
             "timeout_s": TIMEOUT_S,
-            "depth_quiet_s": 0.02,
+            "depth_quiet_s": 0.25,
             **given,
         }
         broker = IbkrBrokerage(read_settings(settings, {}))

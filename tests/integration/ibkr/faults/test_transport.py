@@ -261,7 +261,7 @@ def test_t17_reconnections_are_spaced(bench: Bench, broker: IbkrBrokerage) -> No
 
 
 def test_t18_a_drop_during_an_order(bench: Bench, broker: IbkrBrokerage) -> None:
-    """T18: a drop while an order is on its way is a gap; the next events come without being asked."""
+    """T18: a drop while an order is on its way is a gap; later events come without being asked."""
 
     def pass_and_cut(message: Message) -> Sequence[Message]:
         bench.front.passages[-1].tell(message)
