@@ -345,6 +345,7 @@ def test_p19_a_read_that_is_older_than_the_stream(bench: Bench, broker: IbkrBrok
     with listening(broker.stream_orders()) as listener:
         bench.venue.fill(order_id, D(1), PRICE)
         event = wait_filled(listener, D(1))
+        assert broker.check_health().api_responsive
         bench.front.on_coming(STATUS, put(3, "0"))
         assert broker.get_order(order_id).filled_quantity == 0
         listener.drain(0.2)
