@@ -13,6 +13,7 @@ import attrs
 from starlette.routing import BaseRoute, compile_path
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
+from bot_v2.features.brokerages.core.products import Product
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.faults import Fault
 from bot_v2.simulation.received import ReceivedOrder
@@ -78,6 +79,10 @@ class Venue:
     def actions(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
         """Return what else it can be told to do over the local controls, by name."""
         return {}
+
+    def moving_products(self) -> list[Product]:
+        """Return what a synthetic walk moves."""
+        return self.state.products()
 
     def on_faults_cleared(self) -> None:
         """Let go of what a fault held back."""
@@ -338,7 +343,7 @@ class Venue:
         if self._market is not None:
             raise InvalidFieldError("move_market", "twice", "once: the market moves already")
         with self.state.lock:
-            products = self.state.products()
+            products = self.moving_products()
             prices = {one.symbol: self.state.tape.last(one.symbol).price for one in products}
         self._market = MovingMarket(self.state, products, prices, self._seed)
         self._market.start()
