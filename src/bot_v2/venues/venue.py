@@ -13,6 +13,7 @@ import attrs
 from starlette.routing import BaseRoute, compile_path
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
+from bot_v2.features.brokerages.core.products import Product
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.faults import Fault
 from bot_v2.simulation.received import ReceivedOrder
@@ -74,6 +75,10 @@ class Venue:
         A venue whose orders are made of several of the engine's says which is meant.
         """
         return order_id
+
+    def moving_products(self) -> list[Product]:
+        """Return what a synthetic walk moves."""
+        return self.state.products()
 
     def acts(self) -> Sequence[Act]:
         """Return controls of its own, beside those that every venue has."""
@@ -318,7 +323,7 @@ class Venue:
         if self._market is not None:
             raise InvalidFieldError("move_market", "twice", "once: the market moves already")
         with self.state.lock:
-            products = self.state.products()
+            products = self.moving_products()
             prices = {one.symbol: self.state.tape.last(one.symbol).price for one in products}
         self._market = MovingMarket(self.state, products, prices, self._seed)
         self._market.start()

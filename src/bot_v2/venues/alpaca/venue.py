@@ -9,6 +9,7 @@ from typing import Any, Final, Unpack
 from starlette.routing import BaseRoute, WebSocketRoute
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
+from bot_v2.features.brokerages.core.products import Product
 from bot_v2.shared.types import Clock
 from bot_v2.simulation.clock import utc_now
 from bot_v2.venues.admin import Act
@@ -42,6 +43,7 @@ from bot_v2.venues.alpaca.following import Following
 from bot_v2.venues.alpaca.hours import MarketHours, eastern_day
 from bot_v2.venues.alpaca.listings import OPTIONABLE, PAIRS, SHARES, Listing
 from bot_v2.venues.alpaca.money import Purse
+from bot_v2.venues.alpaca.option_market import OptionMarket
 from bot_v2.venues.alpaca.options import list_options
 from bot_v2.venues.alpaca.order_records import OrderWriter
 from bot_v2.venues.alpaca.order_stream import OrderStream
@@ -238,6 +240,17 @@ class AlpacaVenue(Venue):
             if one.is_active
         )
 
+    def moving_products(self) -> list[Product]:
+        """Return what a synthetic walk moves: shares and coins; options follow their shares."""
+        return [one.product for one in self._catalogue.listings if _moves(one)]
+
+    def move_market(self) -> str:
+        """Let a synthetic walk move the market from now on; return what it is."""
+        description = super().move_market()
+        with self.state.lock:
+            self.state.follow(OptionMarket(self.state, self._catalogue, self._seed).follow)
+        return description
+
     # The controls
 
     def native_symbols(self) -> Mapping[str, str]:
@@ -353,3 +366,7 @@ class AlpacaVenue(Venue):
         )
         data = data_endpoints(self._market_data, self._writer, self._data)
         return (*trading, *data, *endpoints_of_nothing(self._trading))
+
+
+def _moves(listing: Listing) -> bool:
+    return listing.is_active and not listing.is_option
