@@ -77,9 +77,13 @@ class Instruments:
         known = self._known(text)
         if known is not None:
             return known
-        async with self._looking:
+        async with asyncio.timeout_at(deadline):
+            await self._looking.acquire()
+        try:
             known = self._known(text)
             return known if known is not None else await self._look_up(text, deadline)
+        finally:
+            self._looking.release()
 
     async def by_id(self, con_id: int, deadline: float) -> Instrument | None:
         """Return a contract of which the id is known. None: TWS has it no more."""

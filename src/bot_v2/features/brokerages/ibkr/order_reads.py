@@ -6,8 +6,10 @@ and is told as it ended.
 
 from __future__ import annotations
 
+from bot_v2.features.brokerages.core.errors import OrderNotFoundError
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.features.brokerages.http.calls import Call
 from bot_v2.features.brokerages.ibkr.inbox import COMPLETED_ORDERS, OPEN_ORDERS, Reading
 from bot_v2.features.brokerages.ibkr.order_mapping import (
     ENDS,
@@ -156,3 +158,19 @@ async def all_fills(attempt: Attempt, account_id: str) -> list[Fill]:
 
 def _of_account(rows: dict[int, OrderRow], account_id: str) -> list[OrderRow]:
     return [row for row in rows.values() if row.account == account_id]
+
+
+def perm_id_of(order_id: str, call: Call) -> int:
+    """Return the permanent id that an order id is.
+
+    Raises:
+        OrderNotFoundError: it is none.
+    """
+    if not (order_id.isascii() and order_id.isdecimal()) or len(order_id) > 18:
+        raise not_found(call)
+    return int(order_id)
+
+
+def not_found(call: Call) -> OrderNotFoundError:
+    """Return the error of an order that there is not."""
+    return OrderNotFoundError("no order that lives, or ended today, has that id", **call.context())

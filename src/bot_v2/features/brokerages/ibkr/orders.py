@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from decimal import Decimal
@@ -13,11 +14,7 @@ from bot_v2.features.brokerages.core.account_summary import Margin
 from bot_v2.features.brokerages.core.accounts import PositionSide
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import (
-    CancelRejectedError,
-    ErrorContext,
     InvalidRequestError,
-    ModifyRejectedError,
-    OrderNotFoundError,
     Outcome,
     UnsupportedOperationError,
 )
@@ -25,36 +22,30 @@ from bot_v2.features.brokerages.core.idempotency import IdempotencyProfile
 from bot_v2.features.brokerages.core.increments import check_order_request
 from bot_v2.features.brokerages.core.order_changes import OrderModification, OrderPreview
 from bot_v2.features.brokerages.core.order_request import OrderRequest
-from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
-from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType, TimeInForce
-from bot_v2.features.brokerages.core.orders import Order, OrderResult
+from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES
+from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
+from bot_v2.features.brokerages.core.orders import OrderResult
 from bot_v2.features.brokerages.http.calls import Call
 from bot_v2.features.brokerages.ibkr.account_mapping import margin_of_order, summary_from_native
 from bot_v2.features.brokerages.ibkr.contract_mapping import COMBINATION, SMART
 from bot_v2.features.brokerages.ibkr.error_table import Sense, row_of
 from bot_v2.features.brokerages.ibkr.errors import NativeError
 from bot_v2.features.brokerages.ibkr.instruments import Instrument
+from bot_v2.features.brokerages.ibkr.order_edits import living, modify, why_not_cancelled
 from bot_v2.features.brokerages.ibkr.order_mapping import (
-    ENDS,
     GROUP_CANCELS,
     NATIVE_SIDES,
-    change_to_native,
     exits_to_native,
     order_to_native,
 )
 from bot_v2.features.brokerages.ibkr.order_reads import (
     all_orders,
-    one_order,
-    orders_of,
-    read_ended,
-    read_live,
+    perm_id_of,
 )
-from bot_v2.features.brokerages.ibkr.order_writes import Cancel, Change
+from bot_v2.features.brokerages.ibkr.order_writes import Cancel
 from bot_v2.features.brokerages.ibkr.reads import (
     IbkrReads,
     account_values,
-    not_found,
-    perm_id_of,
     position_in,
 )
 from bot_v2.features.brokerages.ibkr.sending import (
@@ -70,7 +61,6 @@ from bot_v2.features.brokerages.ibkr.wire import (
     ContractRow,
     LegRow,
     MarginRow,
-    OrderRow,
     number_or_none,
 )
 
@@ -150,7 +140,7 @@ class IbkrOrders(IbkrReads):
 
         async def work(attempt: Attempt) -> bool:
             perm_id = perm_id_of(order_id, call)
-            row = await self._living(attempt, perm_id, account_id)
+            row = await living(attempt, perm_id, account_id)
             if row is None:
                 return False
             try:
@@ -164,7 +154,7 @@ class IbkrOrders(IbkrReads):
                 known = row_of(error.code)
                 if known is None or known.sense is not Sense.NOT_CANCELLED:
                     raise
-                return await self._why_not_cancelled(attempt, perm_id, account_id, error)
+                return await why_not_cancelled(attempt, perm_id, account_id, error, self._clock)
 
         return self._session.run(call, work)
 
@@ -176,8 +166,13 @@ class IbkrOrders(IbkrReads):
 
         async def work(attempt: Attempt) -> OrderResult:
             perm_id = perm_id_of(order_id, call)
-            async with attempt.gateway.changing:
-                return await self._modify(attempt, perm_id, account_id, modification)
+            lock = attempt.gateway.changing
+            async with asyncio.timeout_at(attempt.deadline):
+                await lock.acquire()
+            try:
+                return await modify(attempt, perm_id, account_id, modification, self._clock)
+            finally:
+                lock.release()
 
         return self._session.run(call, work)
 
@@ -289,125 +284,6 @@ class IbkrOrders(IbkrReads):
                 **context,
             )
         return OrderRequest(symbol=symbol, side=side, quantity=quantity, type=OrderType.MARKET)
-
-    # Orders that live.
-
-    async def _living(self, attempt: Attempt, perm_id: int, account_id: str) -> OrderRow | None:
-        """Return an order of this client that lives, as far as is known. None: it has ended.
-
-        Raises:
-            OrderNotFoundError: there is none of that id.
-            CancelRejectedError: another client placed it.
-        """
-        context = attempt.call.context()
-        context["outcome"] = Outcome.NOT_SENT
-        memory = attempt.gateway.inbox.memory
-        row, status = memory.rows.get(perm_id), memory.statuses.get(perm_id)
-        native = "" if row is None else row.status if status is None else status.status
-        if row is None or native in ENDS:
-            row = (await read_live(attempt)).orders.get(perm_id)
-        if row is None:
-            ended = (await read_ended(attempt)).get(perm_id)
-            if ended is None or ended.account != account_id:
-                raise OrderNotFoundError(not_found(attempt.call).message, **context)
-            return None
-        if row.account != account_id:
-            raise OrderNotFoundError(not_found(attempt.call).message, **context)
-        if row.client_id != self.settings.client_id:
-            raise CancelRejectedError(_OF_ANOTHER.format(row.client_id), **context)
-        return row
-
-    async def _why_not_cancelled(
-        self, attempt: Attempt, perm_id: int, account_id: str, refusal: NativeError
-    ) -> bool:
-        """Find out what became of an order of which TWS says that it cannot be cancelled."""
-        attempt.was_sent = False
-        context: ErrorContext = attempt.call.context()
-        context["outcome"] = Outcome.REJECTED
-        context["code"] = str(refusal.code)
-        order = await one_order(attempt, perm_id, account_id, self._clock)
-        if order is None:
-            raise OrderNotFoundError(refusal.text, **context)
-        if order.status in ENDED_STATUSES:
-            return False
-        if order.status is OrderStatus.PENDING_CANCEL:
-            return True
-        raise CancelRejectedError(refusal.text, **context)
-
-    async def _modify(
-        self, attempt: Attempt, perm_id: int, account_id: str, change: OrderModification
-    ) -> OrderResult:
-        context = attempt.call.context()
-        context["outcome"] = Outcome.NOT_SENT
-        live = await read_live(attempt)
-        row = live.orders.get(perm_id)
-        if row is None or row.account != account_id:
-            ended = (await read_ended(attempt)).get(perm_id)
-            if ended is None or ended.account != account_id:
-                raise OrderNotFoundError(not_found(attempt.call).message, **context)
-            raise ModifyRejectedError(f"the order is {ended.status}", **context)
-        if row.client_id != self.settings.client_id:
-            raise ModifyRejectedError(_OF_ANOTHER.format(row.client_id), **context)
-        (order,) = await orders_of(attempt, [row], live.statuses, account_id, self._clock)
-        await self._check_change(attempt, order, change)
-        fields = change_to_native(row, change)
-        native = attempt.gateway.inbox.native[perm_id]
-        write = Change(row.order_id, fields)
-        await send_one(attempt, write, lambda client: client.change(row.order_id, native, fields))
-        return OrderResult(
-            success=True,
-            order_id=order.order_id,
-            client_order_id=order.client_order_id or order.order_id,
-            order=order_of_write(attempt, write, self._clock),
-        )
-
-    async def _check_change(
-        self, attempt: Attempt, order: Order, change: OrderModification
-    ) -> None:
-        """Check the order as it would be.
-
-        Raises:
-            InvalidFieldError: it makes no sense, or does not fit the product.
-            UnsupportedOperationError: it is of a type that is not known here.
-        """
-        if order.type is OrderType.OTHER or order.side is None:
-            raise UnsupportedOperationError(
-                "an order of a type that is not known here cannot be changed",
-                **attempt.call.context(),
-            )
-        time = change.time_in_force or order.time_in_force
-        is_dated = time is TimeInForce.GTD
-        trails = order.type is OrderType.TRAILING_STOP
-        percent = change.trail_percent or order.metadata.get("trail_percent")
-        amount = change.trail_amount or order.metadata.get("trail_amount")
-        is_percent = isinstance(percent, Decimal) and change.trail_amount is None
-        asked = OrderRequest(
-            symbol=order.symbol,
-            side=order.side,
-            quantity=change.quantity or order.quantity,
-            type=order.type,
-            price=change.price if change.price is not None else order.price,
-            stop_price=change.stop_price
-            if change.stop_price is not None or trails
-            else order.stop_price,
-            trail_percent=percent
-            if trails and is_percent and isinstance(percent, Decimal)
-            else None,
-            trail_amount=amount
-            if trails and not is_percent and isinstance(amount, Decimal)
-            else None,
-            time_in_force=time,
-            expires_at=(change.expires_at or order.expires_at) if is_dated else change.expires_at,
-        )
-        if not order.legs:
-            instrument = await attempt.instruments.find(order.symbol, attempt.deadline)
-            check_order_request(instrument.product, asked)
-
-
-_OF_ANOTHER: Final = (
-    "the order was placed by client id {}, and TWS lets nobody else cancel or change it: "
-    "set IBKR_CLIENT_ID to that"
-)
 
 
 def _preview_of(

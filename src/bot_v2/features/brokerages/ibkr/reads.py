@@ -30,7 +30,13 @@ from bot_v2.features.brokerages.ibkr.events import EventStream
 from bot_v2.features.brokerages.ibkr.inbox import ACCOUNTS
 from bot_v2.features.brokerages.ibkr.instruments import Instrument
 from bot_v2.features.brokerages.ibkr.market import IbkrMarket
-from bot_v2.features.brokerages.ibkr.order_reads import all_fills, all_orders, one_order
+from bot_v2.features.brokerages.ibkr.order_reads import (
+    all_fills,
+    all_orders,
+    not_found,
+    one_order,
+    perm_id_of,
+)
 from bot_v2.features.brokerages.ibkr.session import Attempt
 from bot_v2.features.brokerages.ibkr.wire import PositionRow, ValueRow, number_or_none
 
@@ -224,19 +230,3 @@ async def position_in(attempt: Attempt, instrument: Instrument, account_id: str)
     """Ask for an account's position in one product. None: it is flat."""
     held = await positions_of(attempt, account_id)
     return next((one for one in held if one.symbol == instrument.product.symbol), None)
-
-
-def perm_id_of(order_id: str, call: Call) -> int:
-    """Return the permanent id that an order id is.
-
-    Raises:
-        OrderNotFoundError: it is none.
-    """
-    if not (order_id.isascii() and order_id.isdecimal()) or len(order_id) > 18:
-        raise not_found(call)
-    return int(order_id)
-
-
-def not_found(call: Call) -> OrderNotFoundError:
-    """Return the error of an order that there is not."""
-    return OrderNotFoundError("no order that lives, or ended today, has that id", **call.context())
