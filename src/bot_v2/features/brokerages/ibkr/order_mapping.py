@@ -131,9 +131,10 @@ def order_from_native(row: OrderRow, known: Known) -> Order:
         raise MalformedError("an order without a permanent id")
     filled, average = _filled(row, known)
     quantity = number_or_none(row.quantity)
-    if quantity is not None:
+    if quantity is not None and row.oca_group:
         # What is taken off an order of a group can leave it smaller than what it had filled.
-        quantity = max(quantity, filled) or None
+        quantity = max(quantity, filled)
+    quantity = quantity or None
     kind, time = _form(row)
     stop = _stop_of(row)
     native = known.status.status if known.status is not None else row.status
@@ -151,7 +152,7 @@ def order_from_native(row: OrderRow, known: Known) -> Order:
         stop_price=stop,
         time_in_force=time,
         status=status,
-        filled_quantity=quantity if status is OrderStatus.FILLED and quantity else filled,
+        filled_quantity=max(quantity or ZERO, filled) if status is OrderStatus.FILLED else filled,
         average_fill_price=average if filled or status is OrderStatus.FILLED else None,
         updated_at=moment_from_native(ended, known.zone) if ended else None,
         expires_at=moment_from_native(good_till, known.zone) if good_till else None,
