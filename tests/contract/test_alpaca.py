@@ -12,7 +12,12 @@ import pytest
 
 from bot_v2.features.brokerages.alpaca.adapter import AlpacaBrokerage
 from bot_v2.features.brokerages.alpaca.settings import read_settings
-from bot_v2.features.brokerages.core.interfaces import IBrokerage
+from bot_v2.features.brokerages.core.interfaces import (
+    IBrokerage,
+    Leg,
+    OrderSide,
+    PositionEffect,
+)
 from bot_v2.features.brokerages.core.products import OptionRight
 from bot_v2.features.brokerages.core.symbols import OptionSymbol, parse_symbol
 from bot_v2.features.brokerages.http.transport import HttpTransport
@@ -92,21 +97,27 @@ class TestStocks(_OnVenue):
     symbol = "AAPL"
     # Exits and pairs are for whole shares.
     quantity = Decimal(4)
-    exemptions: ClassVar = {"BC-D090": "Alpaca has books of crypto alone: of a stock, level 1"}
+    exemptions: ClassVar = {
+        "BC-D090": "Alpaca has books of crypto alone: of a stock, level 1",
+        "BC-OF050": "orders of several legs are of options",
+    }
 
 
 class TestCrypto(_OnVenue):
     """Crypto keeps the contract."""
 
     symbol = "BTC-USD"
-    exemptions: ClassVar = dict.fromkeys(
-        (
-            *("BC-OO010", "BC-OO020", "BC-OO030", "BC-OO040", "BC-X100"),
-            *("BC-BR010", "BC-BR020", "BC-BR030", "BC-BR040"),
-            *("BC-TS010", "BC-TS020", "BC-TS030", "BC-OF040"),
+    exemptions: ClassVar = {
+        **dict.fromkeys(
+            (
+                *("BC-OO010", "BC-OO020", "BC-OO030", "BC-OO040", "BC-X100"),
+                *("BC-BR010", "BC-BR020", "BC-BR030", "BC-BR040"),
+                *("BC-TS010", "BC-TS020", "BC-TS030", "BC-OF040"),
+            ),
+            "Alpaca has linked orders, trailing stops and extended hours for stocks only",
         ),
-        "Alpaca has linked orders, trailing stops and extended hours for stocks only",
-    )
+        **dict.fromkeys(("BC-OC010", "BC-OC020", "BC-OF050"), "there are no options of coins"),
+    }
 
 
 class TestOptions(_OnVenue):
@@ -125,6 +136,7 @@ class TestOptions(_OnVenue):
             "Alpaca has linked orders, trailing stops, extended hours and sums not for options",
         ),
         "BC-D090": "Alpaca has books of crypto alone: of an option, level 1",
+        "BC-OF030": "options are traded whole",
         "BC-SY010": "options are found by their underlying: there are a million of them",
     }
 
@@ -140,4 +152,13 @@ class TestOptions(_OnVenue):
         live = [one for one in calls if one.expiry > datetime.now(UTC).date()]
         cheapest = max(live, key=lambda one: (one.strike, -one.expiry.toordinal()))
         profile = self._profile(venue, str(cheapest))
-        return attrs.evolve(profile, option_underlying="AAPL")
+        (nearer,) = (
+            one
+            for one in dict.fromkeys(live)
+            if (one.expiry, one.strike) == (cheapest.expiry, cheapest.strike - 10)
+        )
+        spread = (
+            Leg(symbol=str(cheapest), side=OrderSide.BUY, position_effect=PositionEffect.OPEN),
+            Leg(symbol=str(nearer), side=OrderSide.SELL, position_effect=PositionEffect.OPEN),
+        )
+        return attrs.evolve(profile, option_underlying="AAPL", legs=spread)
