@@ -24,6 +24,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     TakeProfit,
     TimeInForce,
 )
+from bot_v2.features.brokerages.ibkr import execution_mapping
 from bot_v2.features.brokerages.ibkr import order_mapping as mapping
 from bot_v2.features.brokerages.ibkr.order_memory import OrderMemory
 from bot_v2.features.brokerages.ibkr.wire import (
@@ -154,6 +155,39 @@ def test_ends(native: str, words: str, tif: str, till: str, ours: OrderStatus) -
     assert order.status_reason == words
     assert order.updated_at == NOW
     assert order.average_fill_price == (D(5) if native == "Filled" else None)
+
+
+@pytest.mark.parametrize("native", ["Filled", "Cancelled"])
+def test_more_filled_than_ordered(native: str) -> None:
+    """What was filled beyond the order is told as it is."""
+    row = order_row()
+    order = mapping.order_from_native(row, known(status=status(native, "12", "120.25")))
+    assert (order.status, order.quantity) == (OrderStatus.FILLED, D(10))
+    assert (order.filled_quantity, order.overfilled_quantity) == (D(12), D(2))
+
+
+def test_more_filled_than_what_a_group_left() -> None:
+    """An order that its group made smaller than its fills has no fills beyond it."""
+    row = order_row(ocaGroup="one")
+    order = mapping.order_from_native(row, known(status=status("Cancelled", "12", "120.25")))
+    assert (order.quantity, order.overfilled_quantity) == (D(12), D(0))
+
+
+@pytest.mark.parametrize(
+    ("native", "filled", "quantity", "ours"),
+    [
+        ("Filled", "10", D(10), OrderStatus.FILLED),
+        ("Cancelled", "0", None, OrderStatus.CANCELLED),
+        ("Cancelled", "4", None, OrderStatus.CANCELLED),
+    ],
+)
+def test_a_quantity_of_zero(
+    native: str, filled: str, quantity: D | None, ours: OrderStatus
+) -> None:
+    """A completed order that lacks its quantity is not taken for one of nothing, or for filled."""
+    row = ended(status=native, completed_status="", quantity="0", filled=filled)
+    order = mapping.order_from_native(row, known(average=D(5)))
+    assert (order.status, order.quantity, order.filled_quantity) == (ours, quantity, D(filled))
 
 
 def test_what_an_order_cannot_be_without() -> None:
@@ -336,16 +370,16 @@ def execution(exec_id: str = "a.01.01", **changes: Any) -> ExecutionRow:
 def test_an_execution() -> None:
     """An execution tells its order, its price and its cost."""
     cost = CommissionRow(exec_id="a.01.01", amount="1.05", currency="USD")
-    fill = mapping.fill_from_native(execution(), cost, None, name, None)
+    fill = execution_mapping.fill_from_native(execution(), cost, None, name, None)
     assert (fill.trade_id, fill.order_id, fill.client_order_id) == ("a.01.01", "9", "ref")
     assert (fill.fee, fill.fee_currency, fill.liquidity) == (D("1.05"), "USD", Liquidity.TAKER)
     assert (fill.side, fill.timestamp) == (OrderSide.BUY, NOW)
-    assert mapping.fill_from_native(execution(), None, None, name, None).fee is None
+    assert execution_mapping.fill_from_native(execution(), None, None, name, None).fee is None
     naive = execution(time="20260710 23:00:00", side="SLD")
-    fill = mapping.fill_from_native(naive, None, "b", name, ZoneInfo("Asia/Tokyo"))
+    fill = execution_mapping.fill_from_native(naive, None, "b", name, ZoneInfo("Asia/Tokyo"))
     assert (fill.side, fill.timestamp, fill.corrects) == (OrderSide.SELL, NOW, "b")
     with pytest.raises(MalformedError):
-        mapping.fill_from_native(execution(side="?"), None, None, name, None)
+        execution_mapping.fill_from_native(execution(side="?"), None, None, name, None)
 
 
 def test_corrections_and_means() -> None:
@@ -359,10 +393,10 @@ def test_corrections_and_means() -> None:
     assert memory.corrected_by("x.0b.01.01") is None
     latest = memory.executions_of(9)
     assert [one.exec_id for one in latest] == ["x.0a.01.01", "x.0b.01.02"]
-    assert mapping.mean_of(latest, order_row()) == D(119)
-    assert mapping.mean_of([], order_row()) is None
+    assert execution_mapping.mean_of(latest, order_row()) == D(119)
+    assert execution_mapping.mean_of([], order_row()) is None
     whole = execution(contract=ContractRow(sec_type="BAG"), average="7")
-    assert mapping.mean_of([whole, *latest], order_row(secType="BAG")) == D(7)
+    assert execution_mapping.mean_of([whole, *latest], order_row(secType="BAG")) == D(7)
 
 
 def test_a_parent_is_found_by_what_is_told() -> None:

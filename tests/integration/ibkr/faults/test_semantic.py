@@ -178,9 +178,11 @@ def test_s10_a_part_and_then_the_end(bench: Bench, broker: IbkrBrokerage) -> Non
 def test_s11_more_than_was_asked(bench: Bench, broker: IbkrBrokerage) -> None:
     """S11: an order that is told to be filled beyond its quantity is told with what was filled."""
     order_id = place(broker)
-    bench.front.on_coming(OPEN_ORDER, put(14, "3"))
     bench.venue.fill(order_id, D(4), PRICE)
-    assert broker.get_order(order_id).filled_quantity == 4
+    bench.venue.late_fill(order_id, D(1), PRICE)
+    order = broker.get_order(order_id)
+    assert order.status is OrderStatus.FILLED
+    assert (order.quantity, order.filled_quantity, order.overfilled_quantity) == (4, 5, 1)
 
 
 def test_s12_a_bracket_with_an_exit_that_is_refused(bench: Bench, broker: IbkrBrokerage) -> None:

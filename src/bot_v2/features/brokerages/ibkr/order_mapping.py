@@ -1,4 +1,4 @@
-"""TWS's orders and executions and ours, in both directions. Pure."""
+"""TWS's orders and ours, in both directions. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from bot_v2.features.brokerages.core.decimals import decimal_to_text
-from bot_v2.features.brokerages.core.fills import Fill, Liquidity
 from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.features.brokerages.core.order_terms import Leg, OrderSide, OrderType, TimeInForce
 from bot_v2.features.brokerages.core.orders import Order
-from bot_v2.features.brokerages.ibkr.contract_mapping import COMBINATION
 from bot_v2.features.brokerages.ibkr.moments import moment_from_native, moment_to_native
 from bot_v2.features.brokerages.ibkr.wire import (
-    CommissionRow,
     ContractRow,
-    ExecutionRow,
     MalformedError,
     OrderRow,
     StatusRow,
@@ -37,7 +33,6 @@ Names: TypeAlias = Callable[[ContractRow], str]
 ZERO: Final = Decimal(0)
 
 SIDES: Final = {"BUY": OrderSide.BUY, "SELL": OrderSide.SELL, "SSHORT": OrderSide.SELL}
-EXECUTED_SIDES: Final = {"BOT": OrderSide.BUY, "SLD": OrderSide.SELL}
 NATIVE_SIDES: Final = {OrderSide.BUY: "BUY", OrderSide.SELL: "SELL"}
 OPPOSITE: Final = {OrderSide.BUY: OrderSide.SELL, OrderSide.SELL: OrderSide.BUY}
 
@@ -97,8 +92,6 @@ IMMEDIATE: Final = frozenset({"IOC", "FOK", "OPG"})
 _REJECTION: Final = "reject"
 _BY_SYSTEM: Final = "by system"
 
-LIQUIDITIES: Final = {"1": Liquidity.MAKER, "2": Liquidity.TAKER}
-
 GROUP_CANCELS: Final = 1
 """The type of group in which a fill of one order cancels the others."""
 
@@ -130,17 +123,17 @@ def order_from_native(row: OrderRow, known: Known) -> Order:
     if not row.perm_id:
         raise MalformedError("an order without a permanent id")
     filled, average = _filled(row, known)
-    quantity = number_or_none(row.quantity)
+    # Zero is none: a completed order can come without the quantity that was asked for.
+    quantity = number_or_none(row.quantity) or None
     if quantity is not None and row.oca_group:
         # What is taken off an order of a group can leave it smaller than what it had filled.
         quantity = max(quantity, filled)
-    quantity = quantity or None
     kind, time = _form(row)
-    stop = _stop_of(row)
     native = known.status.status if known.status is not None else row.status
     status = status_of(row, native, filled, quantity, known)
+    if status is OrderStatus.FILLED:
+        quantity = quantity or filled or None
     good_till = row.good_till if time is TimeInForce.GTD else ""
-    ended = row.completed_time
     return Order(
         order_id=str(row.perm_id),
         client_order_id=row.order_ref or None,
@@ -149,13 +142,13 @@ def order_from_native(row: OrderRow, known: Known) -> Order:
         type=kind,
         quantity=quantity,
         price=number_or_none(row.price) if row.type in PRICED else None,
-        stop_price=stop,
+        stop_price=_stop_of(row),
         time_in_force=time,
         status=status,
-        filled_quantity=max(quantity or ZERO, filled) if status is OrderStatus.FILLED else filled,
+        filled_quantity=max(filled, quantity or ZERO) if status is OrderStatus.FILLED else filled,
         average_fill_price=average if filled or status is OrderStatus.FILLED else None,
-        updated_at=moment_from_native(ended, known.zone) if ended else None,
-        expires_at=moment_from_native(good_till, known.zone) if good_till else None,
+        updated_at=_moment_or_none(row.completed_time, known.zone),
+        expires_at=_moment_or_none(good_till, known.zone),
         parent_order_id=str(known.parent) if known.parent else None,
         group_id=row.oca_group or None,
         legs=tuple(
@@ -184,7 +177,7 @@ def status_of(
         ended_itself = _REJECTION not in said and (filled or said or row.tif in IMMEDIATE)
         status = OrderStatus.CANCELLED if ended_itself else status
     if status is OrderStatus.CANCELLED:
-        if quantity is not None and filled == quantity:
+        if quantity is not None and filled >= quantity:
             return OrderStatus.FILLED
         return OrderStatus.EXPIRED if _has_expired(row, known) else status
     if status is OrderStatus.OPEN and filled:
@@ -241,6 +234,10 @@ def _extras(row: OrderRow, kind: OrderType, time: TimeInForce) -> Mapping[str, M
     if row.outside_rth:
         extras["extended_hours"] = True
     return extras
+
+
+def _moment_or_none(text: str, zone: ZoneInfo | None) -> datetime | None:
+    return moment_from_native(text, zone) if text else None
 
 
 def time_in_force_of(request: OrderRequest) -> TimeInForce:
@@ -335,66 +332,6 @@ def has_terms(row: OrderRow, fields: Mapping[str, object]) -> bool:
         if name in fields and number_or_none(text) != number_or_none(str(fields[name])):
             return False
     return "tif" not in fields or row.tif == fields["tif"]
-
-
-def fill_from_native(
-    row: ExecutionRow,
-    commission: CommissionRow | None,
-    corrected: str | None,
-    names: Names,
-    zone: ZoneInfo | None,
-) -> Fill:
-    """Return an execution.
-
-    Args:
-        row: the execution.
-        commission: what it cost. None: not told yet.
-        corrected: the id of the execution that it takes the place of. None: it is no correction.
-        names: the symbols of contracts.
-        zone: the zone of moments that name none.
-
-    Raises:
-        MalformedError: it lacks what an execution cannot be without.
-    """
-    side = EXECUTED_SIDES.get(row.side)
-    if side is None or not row.perm_id:
-        raise MalformedError(f"an execution of side {row.side!r} and order {row.perm_id}")
-    return Fill(
-        trade_id=row.exec_id,
-        order_id=str(row.perm_id),
-        client_order_id=row.order_ref or None,
-        symbol=names(row.contract),
-        side=side,
-        quantity=number(row.shares),
-        price=number(row.price),
-        fee=None if commission is None else number_or_none(commission.amount),
-        fee_currency=commission.currency or None if commission is not None else None,
-        liquidity=LIQUIDITIES.get(row.liquidity),
-        timestamp=moment_from_native(row.time, zone),
-        account_id=row.account,
-        corrects=corrected,
-    )
-
-
-def series_of(exec_id: str) -> tuple[str, int]:
-    """Return what an execution shares with its corrections, and which of them it is."""
-    base, _, last = exec_id.rpartition(".")
-    return (base, int(last)) if base and last.isdecimal() else (exec_id, 0)
-
-
-def is_whole_combination(row: ExecutionRow) -> bool:
-    """Whether an execution is of a combination as a whole; its legs have their own."""
-    return row.contract.sec_type == COMBINATION
-
-
-def mean_of(rows: list[ExecutionRow], row: OrderRow) -> Decimal | None:
-    """Return an order's mean price by its latest execution. None: there is none."""
-    is_combination = row.contract.sec_type == COMBINATION
-    own = [one for one in rows if is_whole_combination(one) is is_combination]
-    if not own:
-        return None
-    latest = max(own, key=lambda one: (number(one.total), series_of(one.exec_id)[1]))
-    return number_or_none(latest.average)
 
 
 def _plain(value: Decimal | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot_v2.features.brokerages.ibkr.order_mapping import series_of
+from bot_v2.features.brokerages.ibkr.execution_mapping import series_of
 from bot_v2.features.brokerages.ibkr.wire import CommissionRow, ExecutionRow, OrderRow, StatusRow
 
 

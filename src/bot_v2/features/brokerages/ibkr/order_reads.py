@@ -10,13 +10,15 @@ from bot_v2.features.brokerages.core.errors import OrderNotFoundError
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.http.calls import Call
+from bot_v2.features.brokerages.ibkr.execution_mapping import (
+    fill_from_native,
+    is_whole_combination,
+    mean_of,
+)
 from bot_v2.features.brokerages.ibkr.inbox import COMPLETED_ORDERS, OPEN_ORDERS, Reading
 from bot_v2.features.brokerages.ibkr.order_mapping import (
     ENDS,
     Known,
-    fill_from_native,
-    is_whole_combination,
-    mean_of,
     order_from_native,
 )
 from bot_v2.features.brokerages.ibkr.session import Attempt

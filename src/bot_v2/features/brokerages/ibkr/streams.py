@@ -16,13 +16,15 @@ from bot_v2.features.brokerages.core.order_reports import order_after_report
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.ibkr.errors import LostError, NativeError, PacedError
 from bot_v2.features.brokerages.ibkr.events import EventStream, Readers
+from bot_v2.features.brokerages.ibkr.execution_mapping import (
+    fill_from_native,
+    is_whole_combination,
+)
 from bot_v2.features.brokerages.ibkr.gateway import Gateway
 from bot_v2.features.brokerages.ibkr.instruments import Instrument, Instruments
 from bot_v2.features.brokerages.ibkr.market_mapping import Ticker
 from bot_v2.features.brokerages.ibkr.order_mapping import (
     Known,
-    fill_from_native,
-    is_whole_combination,
     order_from_native,
 )
 from bot_v2.features.brokerages.ibkr.wire import (
