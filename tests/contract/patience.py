@@ -38,12 +38,6 @@ class Planned(Protocol):
         ...
 
 
-def hangs(venue: Planned) -> bool:
-    """Whether the venue will leave the next request without an answer."""
-    pending = venue.planned_faults()["pending"]
-    return any(one["fault"] in _HANGS for one in pending)
-
-
 class PatientTransport(HttpTransport):
     """Waits long for what will be answered, and briefly for what will not.
 
@@ -58,5 +52,7 @@ class PatientTransport(HttpTransport):
 
     def send(self, call: Call, method: str, url: str, **more: Any) -> Reply:
         """Send a request as the transport does, with a time-out that fits the moment."""
-        more["timeout_s"] = HANGING_S if hangs(self._venue) else PATIENCE_S
+        pending = self._venue.planned_faults()["pending"]
+        hangs = any(one["fault"] in _HANGS for one in pending)
+        more["timeout_s"] = HANGING_S if hangs else PATIENCE_S
         return super().send(call, method, url, **more)
