@@ -48,6 +48,8 @@ class Connection(ABC):
         """The accounts of the login, as of the latest opening."""
         self.openings = 0
         """How often it was opened."""
+        self.is_over = False
+        """Whether it was ended for good."""
         self._listener = listener
         self._pace = Pace(settings.requests_per_s)
         self._client: GatewayClient | None = None
@@ -135,6 +137,11 @@ class Connection(ABC):
         self._is_suspect = False
         return True
 
+    async def end(self) -> None:
+        """End the connection for good: whoever opens it just now, or later, is refused."""
+        self.is_over = True
+        await self.close()
+
     async def close(self) -> None:
         """End the connection; what waits for an answer gets none."""
         client, inbox = self._client, self._inbox
@@ -150,6 +157,8 @@ class Connection(ABC):
         self._is_suspect = False
 
     async def _open(self, deadline: float) -> None:
+        if self.is_over:
+            raise LostError
         sdk = load_sdk()
         loop, settings = asyncio.get_running_loop(), self.settings
         inbox = Inbox(self._listener)
