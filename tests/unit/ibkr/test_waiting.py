@@ -371,8 +371,8 @@ def test_what_an_order_waits_for() -> None:
 
 def execution_of(exec_id: str, total: str) -> ExecutionRow:
     """Return an execution of the order."""
-    told = {"orderId": 7, "permId": 9, "execId": exec_id, "cumQty": total}
-    return execution_from_fields(fields_of("execDetails", **told))[1]
+    told = fields_of("execDetails", orderId=7, permId=9, execId=exec_id, cumQty=total)
+    return execution_from_fields(told)[1]
 
 
 def test_corrections_that_come_out_of_order() -> None:
