@@ -103,13 +103,13 @@ class Connection(ABC):
         if await self._is_alive() and not self._must_look:
             return
         async with self._opening:
-            deadline = asyncio.get_running_loop().time() + self.settings.connect_timeout_s
             if await self._is_alive():
-                if await self._is_good(deadline):
+                if await self._is_good(self._deadline()):
                     return
                 self._listener.on_gap("the connection to TWS is replaced", must_resubscribe=True)
             await self.close()
-            wait_s = AGAIN_S
+            # Anew: what was waited for on the old connection may have taken all of the time.
+            deadline, wait_s = self._deadline(), AGAIN_S
             while True:
                 try:
                     await self._open(deadline)
@@ -121,6 +121,10 @@ class Connection(ABC):
                     wait_s *= 2
                 else:
                     return
+
+    def _deadline(self) -> float:
+        """Return when to give up what begins now."""
+        return asyncio.get_running_loop().time() + self.settings.connect_timeout_s
 
     @property
     def _must_look(self) -> bool:
