@@ -92,6 +92,21 @@ def test_a_cancel_of_an_order_that_nobody_knows_any_more(
     assert (error.outcome, error.code) == (Outcome.REJECTED, "10147")
 
 
+def test_a_cancel_of_an_order_that_is_filled_unheard(bench: Bench, broker: IbkrBrokerage) -> None:
+    """A refusal of a cancel of an order that was filled meanwhile, unheard, is no failure."""
+    order_id = place(broker)
+
+    def fill_and_answer(message: Message) -> Sequence[Message]:
+        bench.front.on_coming(STATUS, swallow)
+        bench.venue.fill(order_id, D(4), D("120.5"))
+        return answered(bench, 10148)(message)
+
+    bench.front.on_going(CANCEL, fill_and_answer)
+    assert broker.cancel_order(order_id) is False
+    bench.front.coming.clear()
+    assert bench.the_order(broker).status is OrderStatus.FILLED
+
+
 def test_a_cancel_of_an_order_that_is_being_cancelled(bench: Bench, broker: IbkrBrokerage) -> None:
     """A refusal of a cancel because one is under way is no failure: it is pending."""
     order_id = place(broker)
