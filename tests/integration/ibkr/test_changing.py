@@ -97,7 +97,8 @@ def test_a_cancel_of_an_order_that_is_filled_unheard(bench: Bench, broker: IbkrB
     order_id = place(broker)
 
     def fill_and_answer(message: Message) -> Sequence[Message]:
-        bench.front.on_coming(STATUS, swallow)
+        for kind in (STATUS, OPEN_ORDER):
+            bench.front.on_coming(kind, swallow, times=9)
         bench.venue.fill(order_id, D(4), D("120.5"))
         return answered(bench, 10148)(message)
 

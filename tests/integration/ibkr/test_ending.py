@@ -53,9 +53,10 @@ class Gate:
 
 
 def outcome_of(done: Future[Any]) -> Outcome | None:
-    """Return the outcome that a call ends with: an error of ours, whatever happened."""
+    """Return the outcome that a call ends with: an error of ours, which says what happened."""
     error = done.exception(WAIT_S)
     assert isinstance(error, BrokerageError), repr(error)
+    assert "the connection to TWS ended" in error.message
     return error.outcome
 
 

@@ -332,23 +332,20 @@ def test_a_loop_that_is_stopped_under_its_work() -> None:
 
 
 def test_who_is_urgent_waits_for_nobody() -> None:
-    """A cancel that finds no room waits for it, before what has waited longer."""
+    """A cancel that finds no room waits for it, and for the turn of nobody who waits longer."""
 
     async def work() -> None:
+        loop = asyncio.get_running_loop()
         pace = Pace(1, period_s=0.05)
-        assert not pace.try_take()
-        order: list[str] = []
-
-        async def take(name: str, is_urgent: bool) -> None:
-            await pace.take(asyncio.get_running_loop().time() + 10, is_urgent=is_urgent)
-            order.append(name)
-
-        patient = [asyncio.create_task(take(name, False)) for name in ("first", "second")]
-        await asyncio.sleep(0)
-        await asyncio.gather(take("cancel", True), *patient)
-        assert order.index("cancel") < order.index("second")
-        with pytest.raises(PacedError):
-            await pace.take(0.0, is_urgent=True)
+        async with pace._turn:
+            assert not pace.try_take()
+            patient = asyncio.create_task(pace.take(loop.time() + 10))
+            async with asyncio.timeout(5):
+                await pace.take(loop.time() + 10, is_urgent=True)
+            assert not patient.done()
+            with pytest.raises(PacedError):
+                await pace.take(0.0, is_urgent=True)
+        await patient
 
     in_a_loop(work)
 
