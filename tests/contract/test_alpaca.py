@@ -103,6 +103,7 @@ class TestStocks(_OnVenue):
     }
 
 
+@pytest.mark.uncovered
 class TestCrypto(_OnVenue):
     """Crypto keeps the contract."""
 
@@ -120,6 +121,7 @@ class TestCrypto(_OnVenue):
     }
 
 
+@pytest.mark.uncovered
 class TestOptions(_OnVenue):
     """Options keep the contract."""
 

@@ -97,6 +97,7 @@ class TestSpot(_Advanced):
     }
 
 
+@pytest.mark.uncovered
 class TestPerpetuals(_Advanced):
     """Perpetuals on Advanced Trade keep the contract."""
 

@@ -27,7 +27,7 @@ from tests.integration.coinbase.cassettes.stands import (
     stand,
 )
 
-pytestmark = pytest.mark.cassette("coinbase")
+pytestmark = [pytest.mark.cassette("coinbase"), pytest.mark.uncovered]
 
 BURST: Final = 3
 """How many orders a card of lists places: more than a page of the simulator has."""

@@ -140,18 +140,21 @@ class TestStocks(_OnVenue):
     )
 
 
+@pytest.mark.uncovered
 class TestFutures(_OnVenue):
     """Futures keep the contract."""
 
     profile = ContractProfile(symbol="ES-20280317")
 
 
+@pytest.mark.uncovered
 class TestOptions(_OnVenue):
     """Options keep the contract."""
 
     profile = ContractProfile(symbol="AAPL-20280121-172.5-C")
 
 
+@pytest.mark.uncovered
 class TestForex(_OnVenue):
     """Pairs of currencies keep the contract."""
 

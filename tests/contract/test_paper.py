@@ -44,6 +44,7 @@ class TestPaper(BrokerageContract):
     """A cash account in memory keeps the contract."""
 
 
+@pytest.mark.uncovered
 class TestPaperOnMargin(BrokerageContract):
     """A margin account that pays commission, and trades a share, keeps the contract."""
 
@@ -58,6 +59,7 @@ class TestPaperOnMargin(BrokerageContract):
         return {"account_kind": "margin", "commission": "0.001"}
 
 
+@pytest.mark.uncovered
 class TestPaperInAFile(BrokerageContract):
     """An account in a file keeps the contract."""
 
