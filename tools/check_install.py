@@ -100,8 +100,10 @@ Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/
 NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")
 
 # Parts of ours that are entered through a door which names the extra (the command `bot-v2`), or
-# that only their own extra's program loads (pytest): behind it they import plainly.
+# that only their own extra's program loads (pytest), or when a connection is first opened (an
+# adapter's): behind it they import plainly.
 BEHIND_A_DOOR = {
+    "bot_v2.features.brokerages.ibkr": {"ib_async"},
     "bot_v2.cli": {"typer", "rich"},
     "bot_v2.testing": {"pytest", "_pytest", "hypothesis", "vcr"},
     "bot_v2.venues": {"starlette", "uvicorn", "websockets", "cryptography"},
@@ -187,8 +189,11 @@ def problems_of_imports(python: Path, extra: str, folder: Path) -> list[str]:
         return [f"import every module: {last_line(done.stderr)}"]
     problems = []
     for module, (error, lacking) in json.loads(done.stdout.splitlines()[-1]).items():
-        part = ".".join(module.split(".")[:2])
-        behind_a_door = lacking in BEHIND_A_DOOR.get(part, ()) and not part.endswith(f".{extra}")
+        behind_a_door = any(
+            lacking in packages
+            for part, packages in BEHIND_A_DOOR.items()
+            if module.startswith(part) and not part.endswith(f".{extra}")
+        )
         names_another = any(names(other, error) for other in EXTRA_USES if other != extra)
         if not (behind_a_door or names_another):
             problems.append(f"import {module}: {error}")
