@@ -1,0 +1,202 @@
+"""The journal against the broker's truth: every open intent, execution, order and position."""
+
+from __future__ import annotations
+
+from bot_v2.features.brokerages.core.errors import BrokerageError, OrderNotFoundError
+from bot_v2.features.brokerages.core.fills import Fill
+from bot_v2.features.brokerages.core.order_reports import order_after_report
+from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES
+from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.orchestration.execution.bookkeeping import Bookkeeper
+from bot_v2.orchestration.execution.changing import Changer
+from bot_v2.orchestration.execution.context import ExecutionContext, entry_for_order
+from bot_v2.orchestration.execution.events import EventKind
+from bot_v2.orchestration.execution.placing import Placer
+from bot_v2.orchestration.execution.reading import read
+from bot_v2.orchestration.execution.report import FailedRead, ReconciliationReport
+from bot_v2.orchestration.journal.records import Intent, IntentKind, IntentState, Phase
+
+CHANGES = (IntentKind.CANCEL, IntentKind.MODIFY)
+
+
+class Reconciler:
+    """Brings the journal up to date with the broker; sends nothing.
+
+    Args:
+        context: the account.
+        placer: settles placements.
+        changer: settles cancels and changes.
+        books: executions and positions.
+    """
+
+    def __init__(
+        self, context: ExecutionContext, placer: Placer, changer: Changer, books: Bookkeeper
+    ) -> None:
+        """Read nothing yet."""
+        self._context = context
+        self._placer = placer
+        self._changer = changer
+        self._books = books
+        self._foreign: set[str] = set()
+
+    def reconcile(self, *, patiently: bool) -> ReconciliationReport:
+        """Meet the broker's truth.
+
+        Args:
+            patiently: True: look for what is unknown until it is known, or the time is over.
+        """
+        context = self._context
+        at = context.runtime.clock()
+        failed: list[FailedRead] = []
+        context.journal.take_over(context.scope)
+        before = context.journal.list_open(context.scope)
+        unsettled = [state for state in before if state.is_unsettled]
+        after = [self._settle(state, patiently=patiently) for state in unsettled]
+        orders = self._read_orders(failed)
+        new_fills = self._books.book(failed) or []
+        changed = self._follow(orders, new_fills, failed)
+        differences = self._books.compare_positions(new_fills, failed)
+        return ReconciliationReport(
+            at=at,
+            settled=tuple(state for state in after if not state.is_unsettled),
+            unsettled=tuple(state for state in after if state.is_unsettled),
+            changed=tuple(changed),
+            new_fills=tuple(new_fills),
+            foreign_orders=None if orders is None else self._find_foreign(orders),
+            differences=differences,
+            failed_reads=tuple(failed),
+        )
+
+    def _settle(self, state: IntentState, *, patiently: bool) -> IntentState:
+        context = self._context
+        intent = state.intent
+        is_change = intent.kind in CHANGES
+        key = ("order", intent.order_id) if is_change else ("intent", intent.intent_id)
+        with context.runtime.try_guard(key) as entered:
+            if not entered:
+                # Somebody is at it in this process, and will find out.
+                return context.journal.find(intent.intent_id) or state
+            fresh = context.journal.find(intent.intent_id) or state
+            if not fresh.is_unsettled:
+                return fresh
+            if intent.kind is IntentKind.ADOPT:
+                return self._adopt_again(fresh)
+            party = self._changer if is_change else self._placer
+            return party.settle(fresh, patiently=patiently)
+
+    def _adopt_again(self, state: IntentState) -> IntentState:
+        """Finish an adoption that was cut short."""
+        context, order_id = self._context, state.intent.order_id or ""
+        try:
+            order = read("get_order", lambda: context.broker.get_order(order_id))
+        except BrokerageError:
+            return state
+        entry = entry_for_order(context, order_id, order, "adopted")
+        return context.learn(state, entry, EventKind.ORDER_CHANGED)
+
+    def _read_orders(self, failed: list[FailedRead]) -> dict[str, Order] | None:
+        try:
+            orders = read("list_orders", self._context.broker.list_orders)
+        except BrokerageError as error:
+            failed.append(FailedRead(method="list_orders", error=error))
+            return None
+        return {order.order_id: order for order in orders}
+
+    def _follow(
+        self, orders: dict[str, Order] | None, new_fills: list[Fill], failed: list[FailedRead]
+    ) -> list[IntentState]:
+        """Take up what became of live orders, and of ended ones that were filled."""
+        context = self._context
+        states = {
+            state.intent.intent_id: state
+            for state in context.journal.list_open(context.scope)
+            if state.phase is Phase.TAKEN
+        }
+        for order_id in dict.fromkeys(fill.order_id for fill in new_fills):
+            state = context.journal.find_by_order(context.scope, order_id)
+            if state is not None:
+                states.setdefault(state.intent.intent_id, state)
+        changed = []
+        for state in states.values():
+            news = self._follow_one(state, orders, failed)
+            if news is not None:
+                changed.append(news)
+        return changed
+
+    def _follow_one(
+        self, state: IntentState, orders: dict[str, Order] | None, failed: list[FailedRead]
+    ) -> IntentState | None:
+        context = self._context
+        order_id = state.order_id or ""
+        order = (orders or {}).get(order_id)
+        if order is None:
+            try:
+                order = read("get_order", lambda: context.broker.get_order(order_id))
+            except OrderNotFoundError as error:
+                # Not an end: a read may lag, and a broker may forget. It stays as it was.
+                failed.append(FailedRead(method="get_order", error=error))
+                return None
+            except BrokerageError as error:
+                failed.append(FailedRead(method="get_order", error=error))
+                return None
+        if state.order is not None and state.order.order_id == order.order_id:
+            # A read can be older than what is known: an end is not undone by it.
+            order = order_after_report(state.order, order)
+        entry = entry_for_order(context, order_id, order, "")
+        after = state.after(entry)
+        if (after.phase, after.order_id, after.order) == (state.phase, state.order_id, state.order):
+            return None
+        kind = EventKind.ORDER_ENDED if after.is_final else EventKind.ORDER_CHANGED
+        return context.learn(state, entry, kind)
+
+    def _find_foreign(self, orders: dict[str, Order]) -> tuple[Order, ...]:
+        """Return live orders that came of no intent; each is told once."""
+        context = self._context
+        foreign = []
+        for order in orders.values():
+            if order.status not in LIVE_STATUSES:
+                continue
+            if self._is_ours(order):
+                continue
+            foreign.append(order)
+            if order.order_id not in self._foreign:
+                self._foreign.add(order.order_id)
+                context.tell(EventKind.FOREIGN_ORDER, order_id=order.order_id, order=order)
+        return tuple(foreign)
+
+    def _is_ours(self, order: Order) -> bool:
+        """Whether an order, the one that it replaces, or its parent, came of an intent."""
+        context = self._context
+        for order_id in (order.order_id, order.replaces, order.parent_order_id):
+            if order_id is None:
+                continue
+            if context.journal.find_by_order(context.scope, order_id) is not None:
+                return True
+        if order.client_order_id is None:
+            return False
+        known = context.journal.find(context.intent_id(order.client_order_id))
+        return known is not None and known.is_unsettled
+
+    def adopt(self, order: Order) -> IntentState:
+        """Follow an order that was not placed here, from now on.
+
+        Raises:
+            OrderJournalError: it cannot be written down.
+        """
+        context = self._context
+        known = context.journal.find_by_order(context.scope, order.order_id)
+        if known is not None:
+            return known
+        intent = Intent(
+            intent_id=context.intent_id(f"adopt/{order.order_id}"),
+            kind=IntentKind.ADOPT,
+            broker=context.scope.broker,
+            account_id=context.scope.account_id,
+            client_order_id=order.client_order_id or order.order_id,
+            created_at=context.runtime.clock(),
+            symbol=order.symbol,
+            order_id=order.order_id,
+        )
+        taken = context.journal.open_intent(intent)
+        entry = entry_for_order(context, order.order_id, order, "adopted")
+        return context.journal.append((taken or IntentState(intent=intent)).intent.intent_id, entry)

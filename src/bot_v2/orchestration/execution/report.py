@@ -1,0 +1,97 @@
+"""What a reconciliation found: ours against the broker's, each difference with its explanation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from bot_v2.features.brokerages.core.errors import BrokerageError
+from bot_v2.features.brokerages.core.fills import Fill
+from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.orchestration.journal.records import IntentState
+
+
+@attrs.frozen(kw_only=True)
+class FailedRead:
+    """A read that gave no answer; what it would have shown is not known."""
+
+    method: str
+    """The method that failed."""
+    error: BrokerageError
+    """Why."""
+
+
+@attrs.frozen(kw_only=True)
+class PositionDifference:
+    """A position that is not what the executions make of it."""
+
+    symbol: str
+    """The product."""
+    expected: Decimal
+    """By the opening position and the executions since, signed, in order units."""
+    found: Decimal
+    """What the broker says, signed, in order units."""
+    explanation: str
+    """What can have come of it, for a person."""
+
+
+@attrs.frozen(kw_only=True)
+class ReconciliationReport:
+    """What the broker's truth is, against the journal. None: it could not be compared."""
+
+    at: datetime
+    """When it was begun."""
+    settled: tuple[IntentState, ...]
+    """Intents of which the outcome became known."""
+    unsettled: tuple[IntentState, ...]
+    """Intents of which nobody knows yet whether they took effect."""
+    changed: tuple[IntentState, ...]
+    """Orders of which there is news."""
+    new_fills: tuple[Fill, ...]
+    """Executions that were not known."""
+    foreign_orders: tuple[Order, ...] | None
+    """Live orders that were not placed here. None: the orders could not be read."""
+    differences: tuple[PositionDifference, ...] | None
+    """Positions that are not what they should be. None: they could not be compared."""
+    failed_reads: tuple[FailedRead, ...]
+    """What could not be read."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether all was read, and nothing is left to explain."""
+        open_questions = self.unsettled or self.foreign_orders or self.failed_reads
+        return not open_questions and self.differences == ()
+
+    def explain(self) -> str:
+        """Return the report for a person, a line for each thing that was found."""
+        lines = [f"reconciled at {self.at.isoformat()}"]
+        lines += [f"settled: {_intent(each)}" for each in self.settled]
+        lines += [f"NOT SETTLED: {_intent(each)}" for each in self.unsettled]
+        lines += [f"news: {_intent(each)}" for each in self.changed]
+        lines += [
+            f"fill: {each.trade_id} of order {each.order_id}: {each.side.value} {each.quantity} "
+            f"{each.symbol} at {each.price}"
+            for each in self.new_fills
+        ]
+        lines += [
+            f"NOT OURS: order {each.order_id} in {each.symbol}, {each.status.value}"
+            for each in self.foreign_orders or ()
+        ]
+        lines += [
+            f"POSITION: {each.symbol} is {each.found}, expected {each.expected}: {each.explanation}"
+            for each in self.differences or ()
+        ]
+        lines += [f"READ FAILED: {each.method}: {each.error}" for each in self.failed_reads]
+        if self.differences is None:
+            lines.append("positions were not compared")
+        return "\n".join(lines)
+
+
+def _intent(state: IntentState) -> str:
+    intent = state.intent
+    what = f"{intent.kind.value} {intent.client_order_id}"
+    order = f", order {state.order_id}" if state.order_id else ""
+    note = f" ({state.note})" if state.note else ""
+    return f"{what}: {state.phase.value}{order}{note}"
