@@ -106,7 +106,8 @@ open_store("postgresql://127.0.0.1:1/orders", "check").engine.dispose()
 NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")
 
 # Parts of ours that are entered through a door which names the extra (the command `bot-v2`, the
-# class SqlJournal), or that only their own extra's program loads (pytest): behind it they import plainly.
+# class SqlJournal), or that only their own extra's program loads (pytest): behind it they import
+# plainly.
 BEHIND_A_DOOR = {
     "bot_v2.orchestration": {"sqlalchemy"},
     "bot_v2.cli": {"typer", "rich"},

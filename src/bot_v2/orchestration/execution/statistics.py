@@ -33,7 +33,7 @@ class ExecutionStatistics:
     """How much worse the average is than the arrival price, in quote currency per unit; below zero
     is better. None: there is no arrival price, or nothing was filled."""
     time_to_first_fill: timedelta | None
-    """From the journalled intent to the first execution, by two clocks. None: nothing was filled."""
+    """From the journalled intent to the first execution, by two clocks. None: there is none."""
 
 
 def statistics_of(state: IntentState, fills: Iterable[Fill]) -> ExecutionStatistics:
