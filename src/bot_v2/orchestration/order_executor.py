@@ -153,11 +153,6 @@ class OrderExecutor:
         Raises:
             OrderJournalError: the journal cannot be read.
         """
-        context = self._context
-        context.journal.take_over(context.scope)
-        for state in context.journal.list_open(context.scope):
-            if state.intent.request is not None:
-                context.gate.hold(state.intent.request)
         return self._reconciler.reconcile(patiently=True)
 
     def reconcile(self) -> ReconciliationReport:
@@ -215,7 +210,7 @@ class OrderExecutor:
         self._resolver.close(state.intent)
         settled = state.after(entry)
         if settled.is_final and state.intent.request is not None:
-            context.gate.release(state.intent.request, None)
+            context.release(state.intent.request, None)
         context.tell(
             EVENTS[entry.phase],
             client_order_id=client_order_id,

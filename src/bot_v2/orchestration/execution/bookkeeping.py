@@ -59,6 +59,7 @@ class Bookkeeper:
     def __init__(self, context: ExecutionContext) -> None:
         """Book nothing yet."""
         self._context = context
+        self._candidate: dict[str, Decimal] | None = None
 
     def book(self, failed: list[FailedRead]) -> list[Fill] | None:
         """Book the executions that are new. None: the broker lists none, or the read failed.
@@ -126,25 +127,44 @@ class Bookkeeper:
         """
         context = self._context
         positions = read("list_positions", context.broker.list_positions)
-        self._open(_by_symbol(positions))
+        self._context.journal.keep_opening(
+            self._context.scope, self._opening(_by_symbol(positions))
+        )
 
-    def _open(self, found: dict[str, Decimal]) -> Opening:
+    def _opening(self, found: dict[str, Decimal]) -> Opening:
         context = self._context
         changes = position_changes(context.journal.list_fills(context.scope))
         symbols = sorted(found.keys() | changes.keys())
-        opening = Opening(
+        return Opening(
             at=context.runtime.clock(),
             positions={
                 symbol: EXACT.subtract(found.get(symbol, ZERO), changes.get(symbol, ZERO))
                 for symbol in symbols
             },
         )
+
+    def _agreed_opening(self, found: dict[str, Decimal]) -> Opening | None:
+        """Return what the account held at first. None: one look has told, and another has to agree.
+
+        A single look that was behind would otherwise be wrong for ever.
+        """
+        context = self._context
+        known = context.journal.read_opening(context.scope)
+        if known is not None:
+            return known
+        opening = self._opening(found)
+        held = {symbol: amount for symbol, amount in opening.positions.items() if amount}
+        agreed, self._candidate = held == self._candidate, held
+        if not agreed:
+            return None
         context.journal.keep_opening(context.scope, opening)
         return opening
 
     def _compare(self, found: dict[str, Decimal]) -> tuple[PositionDifference, ...]:
         context = self._context
-        opening = context.journal.read_opening(context.scope) or self._open(found)
+        opening = self._agreed_opening(found)
+        if opening is None:
+            return ()
         changes = position_changes(context.journal.list_fills(context.scope))
         differences = []
         for symbol in sorted(found.keys() | changes.keys() | opening.positions.keys()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from bot_v2.features.brokerages.core.errors import (
     OrderRejectedError,
     Outcome,
 )
+from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.orchestration.execution.events import EventBoard, EventKind, ExecutionEvent
@@ -81,6 +83,8 @@ class ExecutionContext:
         self.history = order_history_of(broker)
         self.unsupported = unsupported_of(broker)
         self.new_id = ids or self.profile.make_id
+        self._held: set[str | None] = set()
+        self._releasing = threading.Lock()
         self.scope = Scope(broker=name_of(broker), account_id=broker.get_account_id())
         self.lookup = broker if supports(broker, SupportsOrderLookup) else None
         self.fills = broker if supports(broker, SupportsFills) else None
@@ -89,6 +93,29 @@ class ExecutionContext:
     def intent_id(self, client_order_id: str) -> str:
         """Return the journal's id for the placement under a client id."""
         return f"{self.scope.broker}/{self.scope.account_id}/{client_order_id}"
+
+    def reserve(self, request: OrderRequest) -> None:
+        """Ask the gate for an order's risk, and hold it.
+
+        Raises:
+            BrokerageError: the gate refuses; nothing is held.
+        """
+        self.gate.reserve(request)
+        self._held.add(request.client_order_id)
+
+    def hold(self, request: OrderRequest) -> None:
+        """Hold the risk of an order that an earlier process sent, if it is not held yet."""
+        if request.client_order_id not in self._held:
+            self._held.add(request.client_order_id)
+            self.gate.hold(request)
+
+    def release(self, request: OrderRequest, order: Order | None) -> None:
+        """Give an order's risk back, once: several threads may learn of its end."""
+        with self._releasing:
+            if request.client_order_id not in self._held:
+                return
+            self._held.discard(request.client_order_id)
+        self.gate.release(request, order)
 
     def record(self, intent_id: str, entry: Entry) -> IntentState | None:
         """Write down what was learnt. None: the journal failed, which is told, not raised.
@@ -106,8 +133,8 @@ class ExecutionContext:
 
     def learn(self, state: IntentState, entry: Entry, kind: EventKind) -> IntentState:
         """Write down what was learnt, tell it, and let go of the risk of what is over."""
-        before = state
-        after = self.record(state.intent.intent_id, entry) or state.after(entry)
+        recorded = self.record(state.intent.intent_id, entry)
+        after = recorded or state.after(entry)
         self.tell(
             kind,
             client_order_id=after.intent.client_order_id,
@@ -117,8 +144,10 @@ class ExecutionContext:
             message=entry.note,
         )
         request = after.intent.request
-        if after.is_final and not before.is_final and request is not None:
-            self.gate.release(request, after.order)
+        is_over = recorded is not None and after.is_final and not state.is_final
+        if is_over and request is not None:
+            # What is over and could not be written down is found out, and released, anew.
+            self.release(request, after.order)
         return after
 
     def tell(

@@ -8,6 +8,7 @@ are never taken for this one's.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,9 @@ from bot_v2.orchestration.execution.fingerprint import (
 )
 from bot_v2.orchestration.execution.reading import read, read_position
 from bot_v2.orchestration.journal.records import Baseline, Intent
+
+BASELINE_TRIES: Final = 3
+"""How often the position is read between two reads of the orders that have to agree."""
 
 _DAY: Final = timedelta(days=1)
 
@@ -192,13 +196,19 @@ def read_baseline(context: ExecutionContext, symbol: str) -> Baseline:
     Raises:
         BrokerageError: a read failed.
     """
+    filled = _read_filled(context, symbol)
+    for _ in range(BASELINE_TRIES):
+        position = read_position(context.broker, symbol)
+        before, filled = filled, _read_filled(context, symbol)
+        if filled == before:
+            return Baseline(filled_by_order=filled, position=position)
+    # Orders are filled all the time: no position belongs to what is known of them.
+    return Baseline(filled_by_order=filled, position=None)
+
+
+def _read_filled(context: ExecutionContext, symbol: str) -> dict[str, Decimal]:
     orders = read("list_orders", context.broker.list_orders)
-    return Baseline(
-        filled_by_order={
-            order.order_id: order.filled_quantity for order in orders if order.symbol == symbol
-        },
-        position=read_position(context.broker, symbol),
-    )
+    return {order.order_id: order.filled_quantity for order in orders if order.symbol == symbol}
 
 
 def still_remembers(history: OrderHistory, sent_at: datetime, now: datetime) -> bool:

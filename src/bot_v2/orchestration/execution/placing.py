@@ -166,7 +166,7 @@ class Placer:
         if context.profile.scope is IdempotencyScope.NONE:
             self._refuse_twin(request, symbol)
             baseline = read_baseline(context, symbol)
-        context.gate.reserve(request)
+        context.reserve(request)
         intent = Intent(
             intent_id=intent_id,
             kind=IntentKind.PLACE,
@@ -182,12 +182,12 @@ class Placer:
         try:
             taken = context.journal.open_intent(intent)
         except OrderJournalError as error:
-            context.gate.release(request, None)
+            context.release(request, None)
             error.outcome = Outcome.NOT_SENT
             raise
         if taken is not None:
             # Another process was quicker with the same id.
-            context.gate.release(request, None)
+            context.release(request, None)
             return self._again(taken, request)
         state = IntentState(intent=intent)
         return self._follow(state, lambda: self._send(state, request))

@@ -50,6 +50,10 @@ class Reconciler:
         failed: list[FailedRead] = []
         context.journal.take_over(context.scope)
         before = context.journal.list_open(context.scope)
+        for state in before:
+            if state.intent.request is not None:
+                # What another process left behind is a risk of ours from here on.
+                context.hold(state.intent.request)
         unsettled = [state for state in before if state.is_unsettled]
         after = [self._settle(state, patiently=patiently) for state in unsettled]
         orders = self._read_orders(failed)
@@ -118,7 +122,9 @@ class Reconciler:
                 states.setdefault(state.intent.intent_id, state)
         changed = []
         for state in states.values():
-            news = self._follow_one(state, orders, failed)
+            with context.runtime.try_guard(("intent", state.intent.intent_id)) as entered:
+                fresh = context.journal.find(state.intent.intent_id) if entered else None
+                news = None if fresh is None else self._follow_one(fresh, orders, failed)
             if news is not None:
                 changed.append(news)
         return changed

@@ -38,7 +38,7 @@ from bot_v2.features.brokerages.core.order_status import OrderStatus
 from bot_v2.features.brokerages.core.orderbook import Orderbook
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.features.brokerages.core.products import Product
-from bot_v2.testing.schedules.schedule import Fate, Schedule
+from bot_v2.testing.schedules.schedule import STALE_S, Fate, Schedule
 from bot_v2.testing.schedules.venue import ACCOUNT_ID, PRODUCT, Venue
 from bot_v2.testing.schedules.world import World
 
@@ -94,12 +94,17 @@ class ScheduledBrokerage:
         self._calls[kind] += 1
         return number
 
-    def _write(self, what: str, refusal: type[BrokerageError], do: Callable[[], _T]) -> _T:
+    def _write(
+        self,
+        what: str,
+        refusal: type[BrokerageError],
+        do: Callable[[], _T],
+        do_late: Callable[[float], object] | None = None,
+    ) -> _T:
         fate = self._schedule.writes.get(self._number("write"), Fate.DONE)
         if self.is_calm:
             fate = Fate.DONE
         self._world.step(f"{what}: about to leave, {fate.value}")
-        self._venue.deliver()
         if fate is Fate.NOT_SENT:
             raise BrokerConnectionError("refused", outcome=Outcome.NOT_SENT)
         if fate is Fate.HELD_BACK:
@@ -108,7 +113,8 @@ class ScheduledBrokerage:
             raise refusal("the broker refuses it", outcome=Outcome.REJECTED)
         if fate is Fate.LATE:
             # It arrives, and is seen, within the lag that the broker declares.
-            self._venue.do_late(self._schedule.lag_s / 2, do)
+            late_s = self._schedule.lag_s / 2
+            self._venue.do_late(late_s, lambda: do() if do_late is None else do_late(late_s))
         if fate in (Fate.LOST, Fate.LATE):
             self._world.wait(TIMEOUT_S)
             raise OrderOutcomeUnknownError("there was no answer")
@@ -134,22 +140,27 @@ class ScheduledBrokerage:
     def _read(self, what: str, do: Callable[[], _T]) -> _T:
         self._world.step(what)
         number = self._number("read")
-        self._venue.deliver()
         if number in self._schedule.reads and not self.is_calm:
             if number % 3 == 0:
                 raise BrokerConnectionError("refused")
             if number % 3 == 1:
                 raise BrokerUnavailableError("not serving", http_status=503)
             raise ValueError("a page that is no JSON")
-        return do()
+        is_stale = self._schedule.is_stale(number) and not self.is_calm
+        with self._venue.seen_late(STALE_S if is_stale else 0.0):
+            return do()
 
     # Orders
 
     def place_order(self, order_request: OrderRequest) -> OrderResult:
         """Place an order, once."""
         client_order_id = order_request.client_order_id or ""
+        step = self._world.steps
         order_id = self._write(
-            "place_order", OrderRejectedError, lambda: self._venue.place(order_request)
+            "place_order",
+            OrderRejectedError,
+            lambda: self._venue.place(order_request, step),
+            lambda late_s: self._venue.place(order_request, step, lateness_s=late_s),
         )
         return OrderResult(success=True, client_order_id=client_order_id, order_id=order_id)
 
@@ -181,9 +192,7 @@ class ScheduledBrokerage:
 
     def get_order_by_client_id(self, client_order_id: str) -> Order:
         """Return an order by its client id."""
-        return self._read(
-            "get_order_by_client_id", lambda: self._venue.find_shown(client_order_id)
-        )
+        return self._read("get_order_by_client_id", lambda: self._venue.find_shown(client_order_id))
 
     def list_orders(self, status: OrderStatus | None = None) -> list[Order]:
         """Return every order that reads show."""

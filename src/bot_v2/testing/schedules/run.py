@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import attrs
@@ -57,7 +58,7 @@ class HoldingGate:
         """Hold an order's risk."""
         self.held.add(request.client_order_id or "")
 
-    def release(self, request: OrderRequest, order: Order | None) -> None:  # noqa: ARG002 - protocol
+    def release(self, request: OrderRequest, order: Order | None) -> None:
         """Give an order's risk back.
 
         Raises:
@@ -75,6 +76,8 @@ class Answer:
     """What it asked for."""
     result: OrderResult
     """What it was told."""
+    at_step: int
+    """The step after which it was told."""
 
 
 class Run:
@@ -85,9 +88,7 @@ class Run:
         make_executor: the executor's class, or what is to be tried in its place.
     """
 
-    def __init__(
-        self, schedule: Schedule, make_executor: MakeExecutor = OrderExecutor
-    ) -> None:
+    def __init__(self, schedule: Schedule, make_executor: MakeExecutor = OrderExecutor) -> None:
         """Set the scene."""
         self.schedule = schedule
         self.world = World(schedule.seed, schedule.crashes)
@@ -112,14 +113,12 @@ class Run:
     def play(self) -> None:
         """Run the schedule, restart after each crash, and settle everything at the end."""
         executor = self._start()
-        works = [lambda bot=bot: self._live(executor, bot) for bot in range(len(self._ahead))]
+        works = [partial(self._live, executor, bot) for bot in range(len(self._ahead))]
         while self.world.run(works):
             self._die()
-            executor = self._start()
-            restarted = executor
             # After a restart one task recovers and carries on for every bot: what it resubmits
             # meets what the dead process may have sent.
-            works = [lambda: self._resume(restarted)]  # noqa: B023 - run before the next is made
+            works = [partial(self._resume, self._start())]
         self._settle()
 
     def _start(self, *, is_calm: bool = False) -> OrderExecutor:
@@ -149,7 +148,7 @@ class Run:
         for state in self.journal.list_open(SCOPE):
             if state.is_unsettled and state.intent.request is not None:
                 self.asked.add(state.intent.client_order_id)
-        self.world.now += RESTART
+        self.world.advance_to(self.world.now + RESTART)
 
     def _resume(self, executor: OrderExecutor) -> None:
         self._recover(executor)
@@ -189,7 +188,6 @@ class Run:
             executor.modify(order_id, OrderModification(quantity=Decimal(number + 3)))
         elif step.act is Act.MARKET:
             self.world.step("the market moves")
-            self.venue.deliver()
             self.venue.move_market(number)
         elif step.act is Act.PERSON:
             self._place_by_hand(number)
@@ -210,7 +208,7 @@ class Run:
         sent = attrs.evolve(request, client_order_id=result.client_order_id)
         if keep:
             self._latest[bot] = sent
-        self.answers.append(Answer(sent, result))
+        self.answers.append(Answer(sent, result, self.world.steps))
         if result.order_id is not None:
             self._orders.append(result.order_id)
 
@@ -224,7 +222,7 @@ class Run:
             client_order_id=f"person{len(self.venue.placed)}",
         )
         try:
-            self.venue.place(request)
+            self.venue.place(request, self.world.steps)
         except BrokerageError:
             self.world.step("the person is refused")
 
@@ -232,8 +230,7 @@ class Run:
         """Let nothing go wrong any more, wait, and let the executor find out what it can."""
         self.journal.is_calm = True
         while True:
-            self.world.now += QUIET
-            self.venue.deliver()
+            self.world.advance_to(self.world.now + QUIET)
             if not self.world.run([self._settle_once]):
                 return
             self._die()
@@ -242,12 +239,12 @@ class Run:
         executor = self._start(is_calm=True)
         executor.recover()
         executor.reconcile()
-        self.world.now += QUIET
+        self.world.advance_to(self.world.now + QUIET)
         self.report = executor.reconcile()
 
 
 def request_of(bot: int, count: int, number: int) -> OrderRequest:
-    """Return what a bot asks for: some are filled at once, some rest, some have no id of their own."""
+    """Return what a bot asks for: some rest, and some have no id of their own."""
     is_market = number % 3 == 0
     side = OrderSide.BUY if number % 2 == 0 else OrderSide.SELL
     return OrderRequest(

@@ -1,4 +1,4 @@
-"""A schedule: what a bot asks for, what goes wrong, and when the process dies. All from one seed."""
+"""A schedule: what bots ask for, what goes wrong, and when the process dies; all from a seed."""
 
 from __future__ import annotations
 
@@ -86,11 +86,28 @@ class Schedule:
     """The fate of a write, by its number; all others are done."""
     reads: frozenset[int]
     """The numbers of the reads that fail."""
+    stale_from: int | None
+    """The number of the read from which on, for one whole look, reads are served by a replica that
+    is an hour behind. None: none are."""
     journal: dict[int, bool]
     """The numbers of the journal's writes that fail; True: it was written nevertheless."""
     crashes: tuple[int, ...]
     """The numbers of the steps at which the process dies."""
 
+    def is_stale(self, read: int) -> bool:
+        """Return whether a read is served by the stale replica.
+
+        One look of the executor makes so many reads that at most one look is stale as a whole.
+        """
+        if self.stale_from is None:
+            return False
+        by_id = self.has_lookup and self.scope is not IdempotencyScope.NONE
+        reads = 1 + by_id + self.has_fills + (self.scope is IdempotencyScope.NONE)
+        return self.stale_from <= read < self.stale_from + reads
+
+
+STALE_S: Final = 3600.0
+"""How far a stale replica is behind, in seconds."""
 
 SCOPES: Final = (
     (IdempotencyScope.FOREVER, DuplicateBehaviour.REJECTS),
@@ -137,13 +154,10 @@ def schedule_of(seed: int) -> Schedule:
         has_lookup=chance.random() < 0.5,
         has_fills=chance.random() < 0.75,
         bots=bots,
-        writes={
-            number: chance.choice(_FAULTS) for number in range(8) if chance.random() < 0.4
-        },
+        writes={number: chance.choice(_FAULTS) for number in range(8) if chance.random() < 0.4},
         reads=frozenset(number for number in range(60) if chance.random() < 0.08),
-        journal={
-            number: chance.random() < 0.5 for number in range(12) if chance.random() < 0.03
-        },
+        stale_from=chance.randrange(24) if chance.random() < 0.3 else None,
+        journal={number: chance.random() < 0.5 for number in range(12) if chance.random() < 0.03},
         crashes=tuple(
             sorted(chance.randrange(1, 120) for _ in range(chance.choice((0, 0, 1, 1, 2))))
         ),

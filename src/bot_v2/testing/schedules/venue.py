@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -57,6 +57,10 @@ class Placed:
     """The client id of the request that it came of, whether or not the broker keeps it."""
     visible_at: datetime
     """From when on reads show it."""
+    sent_at_step: int
+    """The step at which the request left."""
+    request: OrderRequest
+    """What was asked for."""
 
 
 class Venue:
@@ -72,6 +76,7 @@ class Venue:
         self._schedule = schedule
         self._world = world
         self._lag = timedelta(seconds=schedule.lag_s)
+        self._behind = timedelta(0)
         self._engine = MatchingEngine(
             account=AccountSettings(
                 account_id=ACCOUNT_ID,
@@ -83,13 +88,17 @@ class Venue:
         )
         self.placed: list[Placed] = []
         """The orders that there are, oldest first."""
-        self._late: list[tuple[datetime, Callable[[], object]]] = []
         self.move_market(0)
 
     # What is done to it
 
-    def place(self, request: OrderRequest) -> str:
+    def place(self, request: OrderRequest, sent_at_step: int, *, lateness_s: float = 0.0) -> str:
         """Take an order; return its id.
+
+        Args:
+            request: what to place.
+            sent_at_step: the step at which the request left.
+            lateness_s: how long ago it was sent, in seconds: the lag is counted from then.
 
         Raises:
             DuplicateOrderError: an order under its client id exists.
@@ -102,8 +111,8 @@ class Venue:
                 return known.order_id
             raise DuplicateOrderError("an order under that id exists", client_order_id=meant_as)
         order = self._engine.place(request, client_order_id=f"v{len(self.placed)}")
-        visible_at = self._world.now + self._lag
-        self.placed.append(Placed(order.order_id, meant_as, visible_at))
+        visible_at = self._world.now + self._lag - timedelta(seconds=lateness_s)
+        self.placed.append(Placed(order.order_id, meant_as, visible_at, sent_at_step, request))
         return order.order_id
 
     def _holder_of(self, meant_as: str) -> Placed | None:
@@ -123,16 +132,13 @@ class Venue:
         return self._engine
 
     def do_late(self, delay_s: float, action: Callable[[], object]) -> None:
-        """Do something when some seconds have passed."""
-        self._late.append((self._world.now + timedelta(seconds=delay_s), action))
+        """Do something when some seconds have passed; nobody hears whether it was refused."""
 
-    def deliver(self) -> None:
-        """Do what is due by now."""
-        due = [each for each in self._late if each[0] <= self._world.now]
-        self._late = [each for each in self._late if each[0] > self._world.now]
-        for _, action in sorted(due, key=lambda each: each[0]):
+        def act() -> None:
             with suppress(BrokerageError):
                 action()
+
+        self._world.at(self._world.now + timedelta(seconds=delay_s), act)
 
     def move_market(self, number: int) -> None:
         """Let the market show a price, of 95 and more, and some size at it."""
@@ -150,10 +156,23 @@ class Venue:
 
     # What reads show
 
+    @contextmanager
+    def seen_late(self, seconds: float) -> Iterator[None]:
+        """Let reads show what was to be seen some seconds ago."""
+        self._behind = timedelta(seconds=seconds)
+        try:
+            yield
+        finally:
+            self._behind = timedelta(0)
+
+    @property
+    def _seen_at(self) -> datetime:
+        return self._world.now - self._behind
+
     def list_shown(self) -> list[Order]:
         """Return the orders that reads show by now, newest first."""
         return [
-            self._show(each) for each in reversed(self.placed) if each.visible_at <= self._world.now
+            self._show(each) for each in reversed(self.placed) if each.visible_at <= self._seen_at
         ]
 
     def get_shown(self, order_id: str) -> Order:
@@ -163,7 +182,7 @@ class Venue:
             OrderNotFoundError: reads do not show it, or there is none.
         """
         for each in self.placed:
-            if each.order_id == order_id and each.visible_at <= self._world.now:
+            if each.order_id == order_id and each.visible_at <= self._seen_at:
                 return self._show(each)
         raise OrderNotFoundError(f"there is no order {order_id!r}", order_id=order_id)
 
@@ -174,7 +193,7 @@ class Venue:
             OrderNotFoundError: reads show none.
         """
         for each in reversed(self.placed):
-            if each.meant_as == client_order_id and each.visible_at <= self._world.now:
+            if each.meant_as == client_order_id and each.visible_at <= self._seen_at:
                 return self._show(each)
         raise OrderNotFoundError("there is no such order", client_order_id=client_order_id)
 
@@ -204,7 +223,7 @@ class Venue:
             yield by_id[fill.order_id], fill
 
     def _is_shown(self, placed: Placed, fill: Fill) -> bool:
-        now = self._world.now
+        now = self._seen_at
         return placed.visible_at <= now and fill.timestamp + self._lag <= now
 
     def _id_shown(self, placed: Placed) -> str | None:

@@ -115,7 +115,8 @@ def _check_states(run: Run, states: dict[str, IntentState]) -> Iterator[tuple[Br
         ):
             shown = None if seen is None else (seen.status.value, seen.filled_quantity)
             yield (
-                Breach.LOST_FILL if seen is None or seen.filled_quantity < true.filled_quantity
+                Breach.LOST_FILL
+                if seen is None or seen.filled_quantity < true.filled_quantity
                 else Breach.FALSE_END,
                 f"{name} is seen as {shown}, and is {true.status.value} {true.filled_quantity}",
             )
@@ -123,32 +124,27 @@ def _check_states(run: Run, states: dict[str, IntentState]) -> Iterator[tuple[Br
 
 def _check_answers(run: Run) -> Iterator[tuple[Breach, str]]:
     orders = {each.order_id: each.meant_as for each in run.venue.placed}
-    names = set(orders.values())
+    asked = {each.meant_as: each.request for each in run.venue.placed}
+    sent = {each.meant_as: each.sent_at_step for each in run.venue.placed}
     for answer in run.answers:
         result, name = answer.result, answer.result.client_order_id
         if result.success:
             if orders.get(result.order_id or "") != name:
                 yield Breach.FALSE_ANSWER, f"{name} was said to be order {result.order_id}"
+            elif asked[name] != answer.request:
+                yield Breach.FALSE_ANSWER, f"{name} was said to be placed, with another content"
         elif isinstance(result.error, InvalidFieldError):
             # Another content under an id that was used: the first one may well be there.
             continue
-        elif result.error is not None and result.error.outcome is not Outcome.UNKNOWN:
-            if name in names and not _known_later(run, name):
-                yield Breach.FALSE_ANSWER, f"{name} was said not to be placed: {result.error}"
+        elif (
+            # A later submit of the same request may have placed what this one did not.
+            sent.get(name, answer.at_step) < answer.at_step
+            and result.error is not None
+            and result.error.outcome is not Outcome.UNKNOWN
+        ):
+            yield Breach.FALSE_ANSWER, f"{name} was said not to be placed: {result.error}"
         if result.error is not None and result.error.outcome is None:
             yield Breach.FALSE_ANSWER, f"{name} failed without an outcome: {result.error}"
-
-
-def _known_later(run: Run, name: str) -> bool:
-    """Whether a later submit of the same request placed what an earlier one could not."""
-    first_failed = False
-    for answer in run.answers:
-        if answer.result.client_order_id != name:
-            continue
-        if answer.result.success and first_failed:
-            return True
-        first_failed |= not answer.result.success
-    return False
 
 
 def _check_fills(run: Run) -> Iterator[tuple[Breach, str]]:

@@ -1,4 +1,4 @@
-"""A world in which time is virtual, one task runs at a time, and the process can die at any step."""
+"""A world of virtual time, in which one task runs at a time and the process can die at any step."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class World:
         """What each step was."""
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._crashes = frozenset(crashes)
+        self._due: list[tuple[datetime, Callable[[], None]]] = []
         self._is_dead = False
         self._current: _Task | None = None
         self._tasks: list[_Task] = []
@@ -72,7 +73,7 @@ class World:
         """Let virtual seconds pass; other tasks may go on meanwhile."""
         self.step("wait")
         if self._current is None:
-            self.now += timedelta(seconds=seconds)
+            self.advance_to(self.now + timedelta(seconds=seconds))
             return
         self._current.wakes_at = self.now + timedelta(seconds=seconds)
         self._give_way()
@@ -113,6 +114,21 @@ class World:
             del self._held[key]
 
     # What the harness does
+
+    def at(self, moment: datetime, action: Callable[[], None]) -> None:
+        """Let something happen at a moment, whoever is alive then."""
+        self._due.append((moment, action))
+
+    def advance_to(self, moment: datetime) -> None:
+        """Let time pass; what is due happens when it is due."""
+        while self._due:
+            due = min(self._due, key=lambda each: each[0])
+            if due[0] > moment:
+                break
+            self._due.remove(due)
+            self.now = max(self.now, due[0])
+            due[1]()
+        self.now = max(self.now, moment)
 
     def step(self, name: str) -> None:
         """Take a step: the process may die here, and another task may go on.
@@ -196,7 +212,7 @@ class World:
             sleepers = [task.wakes_at for task in alive if task.wakes_at is not None]
             if not sleepers:
                 raise EndlessRunError("every task waits for another")
-            self.now = max(self.now, min(sleepers))
+            self.advance_to(min(sleepers))
             ready = [task for task in alive if self._can_go_on(task)]
         return ready[self._random.randrange(len(ready))]
 
