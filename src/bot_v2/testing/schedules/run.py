@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from bot_v2.features.brokerages.core.errors import BrokerageError
+from bot_v2.features.brokerages.core.errors import BrokerageError, Outcome
 from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
@@ -98,6 +98,8 @@ class Run:
         """What the bots were told, in order."""
         self.asked: set[str] = set()
         """The orders of which it was, at some time, not known whether they were placed."""
+        self.unheld: list[str] = []
+        """The orders whose risk was not held although they were, or could be, at the broker."""
         self.crashes = 0
         """How often the process died."""
         self.report: ReconciliationReport | None = None
@@ -208,6 +210,11 @@ class Run:
         sent = attrs.evolve(request, client_order_id=result.client_order_id)
         if keep:
             self._latest[bot] = sent
+        state = executor.find(result.client_order_id)
+        is_open = state is not None and not state.is_final
+        may_be_there = result.error is None or result.error.outcome is Outcome.UNKNOWN
+        if is_open and may_be_there and result.client_order_id not in self.gate.held:
+            self.unheld.append(result.client_order_id)
         self.answers.append(Answer(sent, result, self.world.steps))
         if result.order_id is not None:
             self._orders.append(result.order_id)

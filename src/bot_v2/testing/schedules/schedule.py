@@ -109,6 +109,9 @@ class Schedule:
 STALE_S: Final = 3600.0
 """How far a stale replica is behind, in seconds."""
 
+OUTAGE: Final = 12
+"""How many reads in a row fail in an outage."""
+
 SCOPES: Final = (
     (IdempotencyScope.FOREVER, DuplicateBehaviour.REJECTS),
     (IdempotencyScope.FOREVER, DuplicateBehaviour.RETURNS_ORIGINAL),
@@ -145,6 +148,9 @@ def schedule_of(seed: int) -> Schedule:
         kinds = [Act.SUBMIT, *chance.choices(acts, weights, k=chance.randrange(4))]
         return tuple(Step(act=kind, number=chance.randrange(6)) for kind in kinds)
 
+    failing = frozenset(number for number in range(60) if chance.random() < 0.08)
+    # Far beyond the reads of any run, there is no outage.
+    outage = chance.randrange(30) if chance.random() < 0.15 else 10**6
     bots = tuple(bot() for _ in range(chance.choice((1, 1, 1, 2, 3))))
     return Schedule(
         seed=seed,
@@ -155,7 +161,7 @@ def schedule_of(seed: int) -> Schedule:
         has_fills=chance.random() < 0.75,
         bots=bots,
         writes={number: chance.choice(_FAULTS) for number in range(8) if chance.random() < 0.4},
-        reads=frozenset(number for number in range(60) if chance.random() < 0.08),
+        reads=failing | frozenset(range(outage, outage + OUTAGE)),
         stale_from=chance.randrange(24) if chance.random() < 0.3 else None,
         journal={number: chance.random() < 0.5 for number in range(12) if chance.random() < 0.03},
         crashes=tuple(

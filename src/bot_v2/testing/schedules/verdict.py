@@ -173,6 +173,8 @@ def _check_books(run: Run, states: dict[str, IntentState]) -> Iterator[tuple[Bre
         yield Breach.BOOKS, f"{difference.symbol}: {difference.found}, not {difference.expected}"
     if run.schedule.has_fills and report.differences is None:
         yield Breach.BOOKS, "positions were not compared"
+    for name in run.unheld:
+        yield Breach.RISK, f"{name} could be at the broker, and its risk was not held"
     wanted = {name for name, state in states.items() if not state.is_final}
     if run.gate.held != wanted:
         yield Breach.RISK, f"held for {sorted(run.gate.held)}, and open are {sorted(wanted)}"
