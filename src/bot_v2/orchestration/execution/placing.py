@@ -232,6 +232,8 @@ class Placer:
             )
         if not known.is_unsettled:
             return result_of(known)
+        # Where writing it down failed and it was written nevertheless, its risk was given back.
+        self._context.hold(request)
         return self._follow(known, lambda: self.settle(known, patiently=True))
 
     def _send(self, state: IntentState, request: OrderRequest) -> IntentState:

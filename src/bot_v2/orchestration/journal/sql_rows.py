@@ -57,10 +57,11 @@ def prepare(connection: Connection) -> None:
 
 def _insert_once(connection: Connection, table: Table, **values: object) -> bool:
     """Insert a row; False where its key is taken already, and nothing was done."""
-    if connection.dialect.name == "postgresql":
-        done = connection.execute(postgresql.insert(table).on_conflict_do_nothing(), values)
-    else:
-        done = connection.execute(sqlite.insert(table).on_conflict_do_nothing(), values)
+    of = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    # Drivers count the rows of an INSERT only when they are asked to.
+    done = connection.execute(
+        of(table).on_conflict_do_nothing(), values, execution_options={"preserve_rowcount": True}
+    )
     return done.rowcount == 1
 
 
