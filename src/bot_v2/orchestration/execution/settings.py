@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from math import inf
 
 import attrs
 
@@ -46,7 +47,7 @@ class ExecutorSettings:
                 )
         durations = ("retry_delay_s", "max_retry_delay_s", "resolve_timeout_s", "resend_within_s")
         for name in (*durations, "clock_margin_s"):
-            if not 0 <= getattr(self, name) < float("inf"):
+            if not 0 <= getattr(self, name) < inf:
                 accepted = "finite seconds, zero or more"
                 raise InvalidFieldError(f"ExecutorSettings.{name}", getattr(self, name), accepted)
         if not self.probe_delays_s or min(self.probe_delays_s) <= 0:

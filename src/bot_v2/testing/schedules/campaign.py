@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Final
 
 import attrs
 
@@ -20,6 +23,9 @@ from bot_v2.testing.schedules.run import MakeExecutor, Run
 from bot_v2.testing.schedules.schedule import Schedule, schedule_of
 from bot_v2.testing.schedules.verdict import Breach, Verdict, judge
 from bot_v2.testing.schedules.world import EndlessRunError
+
+CHUNK: Final = 500
+"""How many schedules a process runs at a stretch."""
 
 
 @attrs.define
@@ -47,6 +53,14 @@ class Totals:
         self.breaches.update(breach for breach, _ in verdict.breaches)
         if verdict.breaches:
             self.failed.append(seed)
+
+    def merge(self, other: Totals) -> None:
+        """Add what other runs showed."""
+        for name in ("schedules", "orders", "crashes", "steps", "asked"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.breaches.update(other.breaches)
+        self.operator.update(other.operator)
+        self.failed.extend(other.failed)
 
     @property
     def automatic(self) -> float:
@@ -104,6 +118,33 @@ def run_seeds(seeds: Iterable[int], make_executor: MakeExecutor = OrderExecutor)
     return totals
 
 
+def run_range(first: int, count: int, processes: int) -> Totals:
+    """Run the schedules of many seeds, in some processes."""
+    totals = Totals()
+    chunks = [
+        range(start, min(start + CHUNK, first + count))
+        for start in range(first, first + count, CHUNK)
+    ]
+    if processes == 1:
+        for chunk in chunks:
+            totals.merge(_run_chunk(chunk))
+        return totals
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawned) as pool:
+        for each in pool.map(_run_chunk, chunks):
+            totals.merge(each)
+    return totals
+
+
+def _run_chunk(seeds: range) -> Totals:
+    # What goes wrong is scheduled: warnings of it would hide what was not.
+    logging.disable()
+    try:
+        return run_seeds(seeds)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def shrink(schedule: Schedule, make_executor: MakeExecutor = OrderExecutor) -> Schedule:
     """Return the smallest schedule found that breaks the same promise: nothing can be left out."""
     wanted = {breach for breach, _ in verdict_of(schedule, make_executor).breaches}
@@ -143,12 +184,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=1000, help="how many seeds")
+    parser.add_argument("--processes", type=int, default=1, help="how many processes")
     parser.add_argument("--seed", type=int, help="one seed only, shrunk where it breaks a promise")
     asked = parser.parse_args(arguments)
-    # What goes wrong is scheduled: warnings of it would hide what was not.
-    logging.disable()
     write = sys.stdout.write
     if asked.seed is not None:
+        logging.disable()
         schedule = schedule_of(asked.seed)
         if verdict_of(schedule).breaches:
             schedule = shrink(schedule)
@@ -163,8 +204,9 @@ def main(arguments: list[str]) -> int:
         write(f"{verdict}\n")
         return int(bool(verdict.breaches))
     started = time.perf_counter()
-    totals = run_seeds(range(asked.first, asked.first + asked.count))
-    write(f"{totals.describe()}\n{time.perf_counter() - started:.1f} s on one core\n")
+    totals = run_range(asked.first, asked.count, asked.processes)
+    took_s = time.perf_counter() - started
+    write(f"{totals.describe()}\n{took_s:.1f} s in {asked.processes} process(es)\n")
     return int(bool(totals.failed))
 
 

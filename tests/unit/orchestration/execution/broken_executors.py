@@ -378,3 +378,11 @@ def not_found_is_ended() -> Iterator[None]:
 
 class _NotShownError(Exception):
     pass
+
+
+def bug_rows() -> list[str]:
+    """The table of the seeded bugs, a row each, as docs/executor.md shows it."""
+    return [
+        f"| {each.name} | {', '.join(sorted(breach.value for breach in each.finds))} |"
+        for each in BUGS
+    ]
