@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from benchmarks import _alpaca_data
 from benchmarks._coinbase_data import products_page
 
 AWAKE_S = 0.005
@@ -33,6 +34,9 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d
 ANSWERS = {
     b"/key_permissions": b'{"can_view":true,"can_trade":true,"portfolio_uuid":"0000"}',
     b"/brokerage/products": products_page(),
+    b"/v2/account": _alpaca_data.ACCOUNT,
+    b"/v2/assets/": _alpaca_data.ASSET,
+    b"/v2/orders": _alpaca_data.placed(),
 }
 """What is asked for before an order is placed; every other path is answered as a placement."""
 LAST_PATH = b" /last "

@@ -26,7 +26,7 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-RECORDABLE = ("coinbase",)
+RECORDABLE = ("coinbase", "alpaca")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -101,7 +101,9 @@ from bot_v2.orchestration.journal.stores import open_store
 open_store("postgresql://127.0.0.1:1/orders", "check").engine.dispose()
 """,
     "venues": "import cryptography, starlette, uvicorn, websockets",
-    "coinbase": "from coinbase.rest import RESTClient",
+    "coinbase": "from coinbase.rest import RESTClient; import websockets.client",
+    "alpaca": "import alpaca.trading.client, msgpack, websockets",
+    "ibkr": "from ib_async import IB",
 }
 NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")
 

@@ -30,15 +30,33 @@ COMMON = (
     "--custom-compile-command=make lock",
 )
 
+# What keeps the packages of .venv together.
+SHARED = "--constraints=requirements/shared.in"
+
 # Each lock's file and what goes into it. The demo's pins hold in dev.txt too: they share .venv.
 LOCKS = (
-    ("demo.txt", ("pyproject.toml", "--extra=cli", "--group=build")),
+    ("demo.txt", ("pyproject.toml", "--extra=cli", "--group=build", SHARED)),
     (
         "dev.txt",
-        ("pyproject.toml", "--all-extras", "--group=dev", "--constraints=requirements/demo.txt"),
+        (
+            "pyproject.toml",
+            "--all-extras",
+            "--group=dev",
+            "--constraints=requirements/demo.txt",
+            SHARED,
+        ),
     ),
     # What is measured against, beside what is measured. On its own: ccxt pins what others move.
-    ("peers.txt", ("pyproject.toml", "--extra=coinbase", "requirements/peers.in")),
+    (
+        "peers.txt",
+        (
+            "pyproject.toml",
+            "--extra=coinbase",
+            "--extra=alpaca",
+            "--extra=ibkr",
+            "requirements/peers.in",
+        ),
+    ),
     ("lock.txt", ("requirements/lock.in",)),
 )
 

@@ -36,6 +36,7 @@ SETTINGS: dict[str, dict[str, dict[str, str]]] = {
         "coinbase perpetuals": {"enable_derivatives": "true", **_ADVANCED},
         "coinbase exchange": {"api_mode": "exchange", **_EXCHANGE},
     },
+    "alpaca": {"alpaca": {"api_key": "made-up", "secret_key": "made-up"}},
 }
 
 

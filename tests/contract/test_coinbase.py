@@ -17,6 +17,9 @@ from bot_v2.venues.coinbase.exchange_venue import CoinbaseExchangeVenue
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 from tests.contract.patience import HANGING_S, PatientTransport
 
+SILENCE_S = 2.5
+"""After how long a stream counts as silent, in seconds: two heartbeats and a half."""
+
 ONE_EXIT = "an exit of Coinbase's is one order with two prices, not two orders"
 
 
@@ -31,7 +34,12 @@ class _OnVenue(BrokerageContract):
         transports: list[HttpTransport] = []
 
         def make() -> IBrokerage:
-            settings = read_settings({**self._settings(venue), "api_base": venue.url}, {})
+            given = {
+                **self._settings(venue),
+                "api_base": venue.url,
+                "stream_silence_s": SILENCE_S,
+            }
+            settings = read_settings(given, {})
             transports.append(PatientTransport(venue))
             made.append(class_for(settings)(settings, transport=transports[-1]))
             return made[-1]
@@ -54,6 +62,7 @@ class _OnVenue(BrokerageContract):
             symbol=self.symbol,
             secrets=(venue.api_key.secret,),
             health_timeout_s=HANGING_S + 2.0,
+            mute_timeout_s=SILENCE_S,
         )
 
     symbol: ClassVar[str]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.main import get_command
 
-from bot_v2.cli import certification, demo, health, list_types, reading, trading, venue
+from bot_v2.cli import certification, demo, health, list_types, reading, tape, trading, venue
 from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.reporting import report_usage
 
@@ -49,7 +49,7 @@ def _options(
     """Take the options that come before a command."""
 
 
-for part in (demo, list_types, health, reading, trading, certification, venue):
+for part in (demo, list_types, health, reading, trading, certification, venue, tape):
     part.register(app)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from typer.main import get_command
@@ -46,7 +47,11 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
   up, and open that venue alone. What is simulated and what is not is in the README beside its code,
   `bot_v2/venues/<broker>/README.md`. Its controls are HTTP, on a port of their own: `POST /faults`
   with `{"fault": "drop_after_accept", "operation": "place_order"}`, `DELETE /faults`,
-  `POST /market`, `POST /fills`, `POST /halt`, `POST /clock`, `GET /orders`, `GET /requests`.
+  `POST /market`, `POST /fills`, `POST /halt`, `POST /clock`, `GET /orders`, `GET /requests`, and
+  what else the venue can be told to do: `GET /actions`, `POST /actions`.
+- **`tape`** records the socket between a client and a TWS or Gateway, with accounts and the
+  broker's ids replaced, and plays it again to any client. Ctrl-C is how either is meant to end:
+  `record` then writes the file, `play` then says what was not played.
 - **`demo`** trades a paper account in memory, of its own and whatever the environment says: in a
   synthetic market, the same for the same `--seed`, or with `--feed` in your own prices. There each
   product is traded by two means, of its last 5 and its last 20 prices: when the shorter crosses the
@@ -61,8 +66,17 @@ def reference() -> str:
     """Return the reference as Markdown."""
     group: Any = get_command(app)
     parts = [INTRODUCTION, _exit_codes(), "## Commands\n"]
-    parts += [_section(name, command) for name, command in group.commands.items()]
+    parts += [_section(name, command) for name, command in _commands(group)]
     return "\n".join(parts)
+
+
+def _commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Return every command by its words; those of a group instead of the group."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def _exit_codes() -> str:

@@ -93,7 +93,7 @@ def venue(
                 raise typer.Exit(_report_port(error, as_json)) from error
             market = "rests" if still else opened.venue.move_market()
             _show(output, _addresses(name, opened, certificate, market))
-            _wait()
+            wait_for_interrupt()
         finally:
             opened.venue.close()
 
@@ -149,7 +149,7 @@ def _show(output: Output, addresses: VenueAddresses) -> None:
     output.show(addresses, show)
 
 
-def _wait() -> None:
+def wait_for_interrupt() -> None:
     """Wait for Ctrl-C."""
     forever = threading.Event()
     while not forever.wait(WAKE_S):

@@ -4,7 +4,7 @@ Defaults and choices, for everyone who shows or documents them:
 
 - time in force None means GTC;
 - DAY ends with the session that it is placed in, or with the next one; where sessions never end,
-  at the next midnight UTC;
+  at the next midnight UTC; one for extended hours, with the extended session;
 - an order placed out of hours waits for the session, unless it is IOC or FOK: those are refused
   with MarketClosedError, as is a market order while the product is halted;
 - OPG and CLS are refused: the engine has no auctions.
@@ -78,6 +78,7 @@ class Acceptance:
         execution: Execution,
         matcher: Matcher,
         calendar: TradingCalendar,
+        extended_calendar: TradingCalendar | None = None,
     ) -> None:
         """Judge by the account's books and by the market as it is."""
         self._desk = desk
@@ -86,6 +87,7 @@ class Acceptance:
         self._execution = execution
         self._matcher = matcher
         self._calendar = calendar
+        self._extended_calendar = extended_calendar
         self._account_id = accounting.settings.account_id
 
     def check(self, instrument: Instrument, request: OrderRequest, client_order_id: str) -> None:
@@ -144,7 +146,10 @@ class Acceptance:
         immediate = request.time_in_force in _IMMEDIATE
         if instrument.market.halted and (request.type is OrderType.MARKET or immediate):
             raise self._closed("trading is halted", request, client_order_id)
-        if immediate and not self._matcher.in_session and not request.extended_hours:
+        in_session = self._matcher.in_session or instrument.always_open
+        if request.extended_hours:
+            in_session = in_session or self._matcher.in_extended_session
+        if immediate and not in_session:
             raise self._closed("the session is over", request, client_order_id)
 
     def make(
@@ -195,7 +200,7 @@ class Acceptance:
         """
         now = self._desk.now
         if record.time_in_force is TimeInForce.DAY:
-            end = self._calendar.session_end(now)
+            end = self._session_end(record)
             record.expires_at = next_midnight(now) if end is None else end
         elif record.time_in_force is not TimeInForce.GTD:
             record.expires_at = None
@@ -203,6 +208,12 @@ class Acceptance:
             raise InvalidFieldError(
                 "OrderRequest.expires_at", record.expires_at, f"a moment after {now.isoformat()}"
             )
+
+    def _session_end(self, record: OrderRecord) -> datetime | None:
+        if self._desk.instruments[record.symbol].always_open:
+            return None
+        extended = self._extended_calendar if record.extended_hours else None
+        return (extended or self._calendar).session_end(self._desk.now)
 
     def accept_all(self, records: list[OrderRecord]) -> None:
         """Take in one order, or several that cancel each other: all of them or none.

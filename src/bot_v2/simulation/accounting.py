@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
+from bot_v2.features.brokerages.core.fills import Liquidity
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.simulation.account import AccountKind, AccountSettings
 from bot_v2.simulation.fees import FeeModel, charge
@@ -20,10 +21,13 @@ ZERO: Final = Decimal(0)
 class Accounting:
     """One account: its ledger, its holds and its positions."""
 
-    def __init__(self, settings: AccountSettings, fees: FeeModel) -> None:
+    def __init__(
+        self, settings: AccountSettings, fees: FeeModel, *, fees_in_kind: bool = False
+    ) -> None:
         """Open the books, empty."""
         self.settings = settings
         self.fees = fees
+        self._fees_in_kind = fees_in_kind
         self.borrows = settings.kind is AccountKind.MARGIN
         self.ledger = Ledger()
         self.holds: dict[str, Decimal] = {}
@@ -60,6 +64,27 @@ class Accounting:
             before = EXACT.subtract(kept.get(asset, ZERO), record.hold)
             kept[asset] = EXACT.add(before, amount)
         record.hold_asset, record.hold = asset, amount
+
+    def pays_in_kind(self, instrument: Instrument, side: OrderSide) -> bool:
+        """Return whether the fee of a trade is taken out of what is bought."""
+        return self._fees_in_kind and side is OrderSide.BUY and instrument.kind is Kind.PAIR
+
+    def fee_currency(self, instrument: Instrument, side: OrderSide) -> str:
+        """Return what the fee of a trade is paid in."""
+        in_kind = self.pays_in_kind(instrument, side)
+        return instrument.asset if in_kind else instrument.fee_currency
+
+    def own_fee(
+        self,
+        instrument: Instrument,
+        side: OrderSide,
+        quantity: Decimal,
+        value: Decimal,
+        liquidity: Liquidity,
+    ) -> Decimal:
+        """Return the fee of an execution before the least charge, in the currency of its fee."""
+        worth = quantity if self.pays_in_kind(instrument, side) else value
+        return self.fees.fee(instrument.product, quantity, worth, liquidity)
 
     def quantity_of(self, instrument: Instrument) -> Decimal:
         """Return how much of a product's asset the account has; negative is short."""
@@ -109,7 +134,7 @@ class Accounting:
         fill.cost_change = self._move(
             instrument, fill.trade_id, record.side, quantity, price, value
         )
-        fee = self.fees.fee(instrument.product, quantity, value.copy_abs(), fill.liquidity)
+        fee = self.own_fee(instrument, record.side, quantity, value.copy_abs(), fill.liquidity)
         # Sums that start with nothing are the first amount itself: one object, not two equal ones.
         known = record.fees_before_minimum
         before = EXACT.add(known, fee) if known else fee
@@ -118,7 +143,10 @@ class Accounting:
         if record.side is OrderSide.SELL and not self.borrows:
             # A cash account does not owe a fee that neither the sale nor free money can pay.
             due = min(due, max(self.available(instrument.fee_currency), ZERO))
-        self.ledger.transfer(fill.trade_id, WALLET, FEES, instrument.fee_currency, due)
+        currency = self.fee_currency(instrument, record.side)
+        self.ledger.transfer(fill.trade_id, WALLET, FEES, currency, due)
+        if currency == instrument.asset:
+            self._see_quantity(instrument)
         fill.fee = due
         record.fees = EXACT.add(record.fees, due) if record.fees else due
         return value
@@ -147,8 +175,22 @@ class Accounting:
         back = OrderSide.SELL if fill.side is OrderSide.BUY else OrderSide.BUY
         value = instrument.signed_value(fill.quantity, fill.price)
         undone = None if fill.cost_change is None else fill.cost_change.copy_negate()
+        currency = self.fee_currency(instrument, fill.side)
+        if currency == instrument.asset:
+            # What was bought is whole again before it goes back.
+            self.ledger.transfer(transaction, FEES, WALLET, currency, fill.fee)
+            self._see_quantity(instrument)
+            self._move(instrument, transaction, back, fill.quantity, fill.price, value, undone)
+            return
         self._move(instrument, transaction, back, fill.quantity, fill.price, value, undone)
-        self.ledger.transfer(transaction, FEES, WALLET, instrument.fee_currency, fill.fee)
+        self.ledger.transfer(transaction, FEES, WALLET, currency, fill.fee)
+
+    def _see_quantity(self, instrument: Instrument) -> None:
+        """Let a coin's position be what there is of it, now that a fee was taken out of it."""
+        position = self.positions.get(instrument.asset)
+        if position is not None:
+            position.quantity = self.ledger.wallet(instrument.asset)
+            self.changed_positions[instrument.asset] = position
 
     def _move(
         self,

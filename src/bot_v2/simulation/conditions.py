@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
+from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.shared.types import IdSource
 from bot_v2.simulation.fees import FeeModel, NoFees
 from bot_v2.simulation.journal import EngineJournal
@@ -22,8 +23,11 @@ class EngineOptions(TypedDict, total=False):
     """The options of an engine; what they mean is said in `Conditions`."""
 
     fees: FeeModel
+    fees_in_kind: bool
     slippage: SlippageModel
     calendar: TradingCalendar
+    extended_calendar: TradingCalendar | None
+    always_open: frozenset[MarketType]
     latency_s: float
     participation_rate: Decimal
     ids: IdSource | None
@@ -36,10 +40,16 @@ class Conditions:
 
     fees: FeeModel = attrs.field(factory=NoFees)
     """What trading costs."""
+    fees_in_kind: bool = False
+    """Who buys a coin pays the fee in that coin, out of what was bought; sales cost money."""
     slippage: SlippageModel = attrs.field(factory=NoSlippage)
     """How much worse than the market fill orders that take any price."""
     calendar: TradingCalendar = attrs.field(factory=AlwaysOpen)
     """When the market is open."""
+    extended_calendar: TradingCalendar | None = None
+    """When it takes orders that ask for extended hours, the regular ones included. None: always."""
+    always_open: frozenset[MarketType] = frozenset()
+    """Kinds of products that trade at any time, whatever the calendar says."""
     latency_s: float = 0.0
     """How long an order, or a cancel, is on its way to the market, in seconds."""
     participation_rate: Decimal = ONE

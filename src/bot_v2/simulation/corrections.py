@@ -194,7 +194,7 @@ class Corrections:
         record.filled_value = EXACT.subtract(record.filled_value, worth)
         record.fees = EXACT.subtract(record.fees, fill.fee)
         value = instrument.value(fill.quantity, fill.price)
-        own = accounting.fees.fee(instrument.product, fill.quantity, value, fill.liquidity)
+        own = accounting.own_fee(instrument, fill.side, fill.quantity, value, fill.liquidity)
         record.fees_before_minimum = EXACT.subtract(record.fees_before_minimum, own)
 
     def _reopen_or_end(self, record: OrderRecord) -> None:

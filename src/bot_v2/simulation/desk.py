@@ -90,6 +90,7 @@ class Desk:
         if record.client_order_id is not None:
             del self.by_client[record.client_order_id]
         self._forget(self.groups, record.group_id, record)
+        self._forget(self.exits, record.parent_order_id, record)
         self.counters.orders -= 1
 
     def index_ties(self, record: OrderRecord) -> None:
@@ -255,12 +256,14 @@ class Desk:
 
     def show(self, record: OrderRecord) -> Order:
         """Return an order as it is now."""
-        fee_currency = self.instruments[record.symbol].fee_currency
+        instrument = self.instruments[record.symbol]
+        fee_currency = self.accounting.fee_currency(instrument, record.side)
         return order_from_record(record, self._account_id, fee_currency)
 
     def show_fill(self, fill: FillRecord) -> Fill:
         """Return an execution."""
-        fee_currency = self.instruments[fill.symbol].fee_currency
+        instrument = self.instruments[fill.symbol]
+        fee_currency = self.accounting.fee_currency(instrument, fill.side)
         order = self.orders[fill.order_id]
         return fill_from_record(fill, order, self._account_id, fee_currency)
 

@@ -78,8 +78,9 @@ class MatchingEngine(Reading):
         for product in products:
             if product.symbol in instruments:
                 raise InvalidFieldError("products", product.symbol, "each symbol once")
-            instruments[product.symbol] = Instrument(product)
-        accounting = Accounting(account, conditions.fees)
+            always_open = product.market_type in conditions.always_open
+            instruments[product.symbol] = Instrument(product, always_open=always_open)
+        accounting = Accounting(account, conditions.fees, fees_in_kind=conditions.fees_in_kind)
         desk = Desk(accounting, instruments, conditions.ids, conditions.journal, clock())
         valuation = Valuation(accounting, instruments)
         funds = Funds(accounting, valuation)
@@ -87,16 +88,18 @@ class MatchingEngine(Reading):
         ties = Ties(desk, execution)
         timetable = Timetable()
         matcher = Matcher(desk, execution, ties, timetable)
-        calendar = conditions.calendar
+        calendar, extended = conditions.calendar, conditions.extended_calendar
         self._instruments, self._fees, self._calendar = instruments, conditions.fees, calendar
         self._latency = timedelta(seconds=conditions.latency_s)
         self._desk, self._ties, self._matcher, self._timetable = desk, ties, matcher, timetable
-        self._acceptance = Acceptance(desk, accounting, funds, execution, matcher, calendar)
+        self._acceptance = Acceptance(
+            desk, accounting, funds, execution, matcher, calendar, extended
+        )
         self._modification = Modification(desk, funds, execution, matcher, self._acceptance)
         self._corrections = Corrections(desk, execution, matcher, ties)
         self._tape = Tape(matcher, conditions.participation_rate)
         self._reports = Reports(desk, valuation, calendar)
-        self._steps = Steps(desk, timetable, matcher, ties, clock, calendar)
+        self._steps = Steps(desk, timetable, matcher, ties, clock, calendar, extended)
         if state is None:
             accounting.open(list(instruments.values()))
             self._steps.commit()
@@ -153,27 +156,40 @@ class MatchingEngine(Reading):
         second: OrderRequest,
         *,
         client_order_ids: tuple[str, str],
+        exits_of: str | None = None,
     ) -> tuple[Order, Order]:
         """Take two orders, or neither: a fill of either cancels the other.
 
         Where both need the same asset, it is set aside once, as only one of them fills.
+
+        Args:
+            first: one of them.
+            second: the other.
+            client_order_ids: the id of each.
+            exits_of: the order that both are exits of: what one fills is then taken off the other,
+                and only a whole fill cancels it. None: any fill does.
 
         Raises:
             As `place`, for either.
         """
         if client_order_ids[0] == client_order_ids[1]:
             raise InvalidFieldError("client_order_ids", client_order_ids, "two different ids")
-        records = self._steps.run(lambda: self._place((first, second), client_order_ids))
+        records = self._steps.run(lambda: self._place((first, second), client_order_ids, exits_of))
         return self._desk.show(records[0]), self._desk.show(records[1])
 
     def _place(
-        self, requests: tuple[OrderRequest, ...], client_order_ids: tuple[str, ...]
+        self,
+        requests: tuple[OrderRequest, ...],
+        client_order_ids: tuple[str, ...],
+        exits_of: str | None = None,
     ) -> list[OrderRecord]:
         records: list[OrderRecord] = []
         for request, client_order_id in zip(requests, client_order_ids, strict=True):
             instrument = self._instrument(request.symbol)
             self._acceptance.check(instrument, request, client_order_id)
-            records.append(self._acceptance.make(instrument, request, client_order_id))
+            record = self._acceptance.make(instrument, request, client_order_id)
+            record.parent_order_id = exits_of
+            records.append(record)
         self._acceptance.accept_all(records)
         for record in records:
             if self._latency:

@@ -64,9 +64,11 @@ class Funds:
         accounting = self._accounting
         if value is None:
             value = instrument.value(quantity, price)
-        worst = worst_fee(accounting.fees, instrument.product, quantity, value)
-        before = EXACT.add(record.fees_before_minimum, worst)
-        fee = max(charge(accounting.fees, instrument.product, before, record.fees), ZERO)
+        fee = ZERO
+        if not accounting.pays_in_kind(instrument, record.side):
+            worst = worst_fee(accounting.fees, instrument.product, quantity, value)
+            before = EXACT.add(record.fees_before_minimum, worst)
+            fee = max(charge(accounting.fees, instrument.product, before, record.fees), ZERO)
         if accounting.borrows:
             opened = EXACT.subtract(quantity, min(quantity, self.closes(instrument, record.side)))
             if opened != quantity:

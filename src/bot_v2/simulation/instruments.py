@@ -53,6 +53,7 @@ class Instrument:
     """A product with its market and its waiting orders."""
 
     __slots__ = (
+        "always_open",
         "asset",
         "buy_limits",
         "buy_stops",
@@ -69,9 +70,10 @@ class Instrument:
         "symbol",
     )
 
-    def __init__(self, product: Product) -> None:
+    def __init__(self, product: Product, *, always_open: bool = False) -> None:
         """Start without a market and without orders."""
         self.product = product
+        self.always_open = always_open
         self.symbol = product.symbol
         self.kind = kind_of(product)
         pair = self.kind is Kind.PAIR and product.base_currency is not None

@@ -66,17 +66,21 @@ class Matcher:
         self._ties = ties
         self._timetable = timetable
         self.in_session = True
+        self.in_extended_session = True
         self._arrivals: deque[OrderRecord] = deque()
         self._moves = 0
 
     def may_trade(self, instrument: Instrument, record: OrderRecord) -> bool:
         """Return whether an order can be filled now: not while halted, nor out of hours.
 
-        Outside the session only limit orders that ask for it can.
+        Outside the session only limit orders that ask for it can, in the extended hours.
         """
         if instrument.market.halted:
             return False
-        return self.in_session or (record.extended_hours and record.type is OrderType.LIMIT)
+        if self.in_session or instrument.always_open:
+            return True
+        extended = record.extended_hours and record.type is OrderType.LIMIT
+        return extended and self.in_extended_session
 
     # Orders that arrive
 

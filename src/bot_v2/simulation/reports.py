@@ -200,6 +200,8 @@ class Reports:
     def get_market_status(self, instrument: Instrument) -> MarketStatus:
         """Return whether the product can trade now, and when that changes by the calendar."""
         now, halted = self._desk.now, instrument.market.halted
+        if instrument.always_open:
+            return MarketStatus(symbol=instrument.symbol, is_open=not halted, halted=halted)
         return MarketStatus(
             symbol=instrument.symbol,
             is_open=self._calendar.is_open(now) and not halted,

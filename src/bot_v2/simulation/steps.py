@@ -37,6 +37,7 @@ class Steps:
         ties: Ties,
         clock: Clock,
         calendar: TradingCalendar,
+        extended_calendar: TradingCalendar | None = None,
     ) -> None:
         """Run the steps of a desk by a clock."""
         self._desk = desk
@@ -45,6 +46,7 @@ class Steps:
         self._ties = ties
         self._clock = clock
         self._calendar = calendar
+        self._extended_calendar = extended_calendar
         self._stopped: str | None = None
 
     def run(self, action: Callable[[], T], until: datetime | None = None) -> T:
@@ -89,7 +91,7 @@ class Steps:
         while (due := self._timetable.pop_until(last)) is not None:
             moment, what, record = due
             desk.now = max(moment, desk.now)
-            self._matcher.in_session = self._calendar.is_open(desk.now)
+            self._look_at_the_clock()
             try:
                 self._happen(what, record)
             except BaseException:
@@ -97,7 +99,12 @@ class Steps:
                 raise
             self.commit()
         desk.now = now
+        self._look_at_the_clock()
+
+    def _look_at_the_clock(self) -> None:
+        now, extended = self._desk.now, self._extended_calendar
         self._matcher.in_session = self._calendar.is_open(now)
+        self._matcher.in_extended_session = extended is None or extended.is_open(now)
 
     def _happen(self, what: Due, record: OrderRecord) -> None:
         if what is Due.ARRIVAL:

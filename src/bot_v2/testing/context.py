@@ -10,12 +10,13 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from bot_v2.features.brokerages.core.brokerage import IBrokerage
-from bot_v2.features.brokerages.core.declarations import idempotency_of
+from bot_v2.features.brokerages.core.declarations import idempotency_of, unsupported_of
 from bot_v2.features.brokerages.core.errors import BrokerageError, UnsupportedOperationError
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
+from bot_v2.features.brokerages.core.products import Product
 from bot_v2.simulation.faults import Fault
 from bot_v2.testing.market import CheckMarket
 from bot_v2.testing.profile import ContractProfile
@@ -111,6 +112,12 @@ class CheckContext:
         while self._others:
             with suppress(Exception):
                 self._others.pop().disconnect()
+
+    def products(self) -> list[Product]:
+        """Return everything that can be traded; the check does not apply where there is no list."""
+        if "get_products" in unsupported_of(self.broker):
+            raise NotApplicable("get_products is unsupported")
+        return self.broker.get_products()
 
     # Orders.
 

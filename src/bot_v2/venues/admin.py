@@ -13,8 +13,10 @@
     DELETE /limits                                     limit nothing
     POST   /clock     {"seconds"}                      move the clock on
     GET    /clock                                      the venue's time
+    GET    /actions                                    what else it can be told to do
+    POST   /actions   {"action", …}                    have it done
 
-Amounts are JSON strings. A mistake is a 400 with {"error": …}.
+A venue may have more of its own. Amounts are JSON strings. A mistake is a 400 with {"error": …}.
 """
 
 from __future__ import annotations
@@ -168,6 +170,18 @@ def _time(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
     return {"time": venue.state.clock().isoformat()}
 
 
+def _list_actions(venue: Venue, _: Mapping[str, Any], __: Mapping[str, str]) -> Record:
+    return {"actions": sorted(venue.actions())}
+
+
+def _act(venue: Venue, body: Mapping[str, Any], _: Mapping[str, str]) -> Record:
+    name, known = _text(body, "action"), venue.actions()
+    if name not in known:
+        raise InvalidFieldError("action", name, ", ".join(sorted(known)) or "none: there is none")
+    known[name](body)
+    return {"action": name}
+
+
 def _text(body: Mapping[str, Any], name: str) -> str:
     value: object = body.get(name)
     if not isinstance(value, str) or not value:
@@ -193,4 +207,6 @@ ACTS: Final[tuple[tuple[str, str, _Act], ...]] = (
     ("DELETE", "/limits", _unlimit),
     ("POST", "/clock", _advance),
     ("GET", "/clock", _time),
+    ("GET", "/actions", _list_actions),
+    ("POST", "/actions", _act),
 )

@@ -26,9 +26,11 @@ HANG_MAX_S: Final = 30.0
 
 POLL_S: Final = 0.01
 _PROMISED: Final = 1000
-_LINGER_NOT: Final = struct.pack("hh" if hasattr(socket, "SIO_RCVALL") else "ii", 1, 0)
+NO_CONTENT: Final = 204
+LINGER_NOT: Final = struct.pack("hh" if hasattr(socket, "SIO_RCVALL") else "ii", 1, 0)
 """Close by a reset; the form is the platform's (Windows alone has SIO_RCVALL)."""
 
+_BROKEN_OFF: Final = frozenset({Fault.RESET_AFTER, Fault.TRUNCATED})
 _HANGS: Final = frozenset({Fault.DROP_BEFORE_ACCEPT, Fault.DROP_AFTER_ACCEPT})
 
 
@@ -89,6 +91,9 @@ class _Served:
 
         if served.fault in _HANGS:
             await self._hang(receive, transport, clearings)
+        elif served.fault in _BROKEN_OFF and served.status == NO_CONTENT:
+            # Its answer is whole once its head is there, so not even that may come.
+            await _reset(receive, transport())
         elif served.fault is Fault.RESET_AFTER:
             await _start(send, served, len(served.content) or _PROMISED)
             await send(_body(served.content[:1], more=True))
@@ -173,6 +178,6 @@ async def _reset(receive: Receive, transport: asyncio.Transport | None) -> None:
         return
     connection = transport.get_extra_info("socket")
     with suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
     transport.abort()
     await _gone(receive)

@@ -30,21 +30,32 @@ _BETWEEN: Final = Decimal("0.0002")
 
 
 def ladder(
-    product: Product, bid: Decimal, ask: Decimal, size: Decimal, moment: datetime, seed: int
+    product: Product,
+    bid: Decimal,
+    ask: Decimal,
+    size: Decimal,
+    moment: datetime,
+    seed: int,
+    levels: int = LEVELS,
 ) -> Orderbook:
     """Return a book around a best bid and ask; deeper levels are larger."""
     step = price_increment_at(product, bid) or _CENT
     gap = _on_step(EXACT.multiply(bid, _BETWEEN), step)
     return Orderbook(
         symbol=product.symbol,
-        bids=_side(product, bid, gap.copy_negate(), size, seed, "bid"),
-        asks=_side(product, ask, gap, size, seed, "ask"),
+        bids=_side(product, bid, gap.copy_negate(), size, seed, "bid", levels),
+        asks=_side(product, ask, gap, size, seed, "ask", levels),
         timestamp=moment,
     )
 
 
 def opening_book(
-    product: Product, price: Decimal, value: Decimal, moment: datetime, seed: int
+    product: Product,
+    price: Decimal,
+    value: Decimal,
+    moment: datetime,
+    seed: int,
+    levels: int = LEVELS,
 ) -> Orderbook:
     """Return the book that a product opens with, around a price.
 
@@ -54,20 +65,27 @@ def opening_book(
         value: what the best levels are worth, in quote currency.
         moment: the book's time.
         seed: what the sizes are drawn from.
+        levels: how many prices each side has.
     """
     step = price_increment_at(product, price) or _CENT
     half = _on_step(EXACT.multiply(price, _NEAREST), step)
     bid = EXACT.subtract(_on_step(price, step), half)
     unit = EXACT.multiply(price, product.multiplier)
     size = _tradeable(product, (value / unit).quantize(Decimal("0.00000001")))
-    return ladder(product, bid, EXACT.add(EXACT.add(bid, half), half), size, moment, seed)
+    return ladder(product, bid, EXACT.add(EXACT.add(bid, half), half), size, moment, seed, levels)
 
 
 def _side(
-    product: Product, best: Decimal, gap: Decimal, size: Decimal, seed: int, side: str
+    product: Product,
+    best: Decimal,
+    gap: Decimal,
+    size: Decimal,
+    seed: int,
+    side: str,
+    count: int,
 ) -> tuple[PriceLevel, ...]:
     levels = []
-    for place in range(LEVELS):
+    for place in range(count):
         price = EXACT.add(best, EXACT.multiply(gap, Decimal(place)))
         if price <= 0:
             break

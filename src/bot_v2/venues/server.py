@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,6 +22,25 @@ START_TIMEOUT_S: Final = 10.0
 END_TIMEOUT_S: Final = 1.0
 SETTLE_STEPS: Final = 10
 """How many turns of the loop a connection takes from being accepted to being known, and more."""
+
+
+class Wire(Protocol):
+    """One port, and the connections to it. Its coroutines run in the loop of its server."""
+
+    port: int
+    """The port; 0 before it first listens."""
+
+    async def open(self, port: int) -> None:
+        """Listen; where it listened before, on the same port whatever is asked."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening, and cut every connection."""
+        ...
+
+    def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
+        """Return the connection from an address. None: it is gone."""
+        ...
 
 
 class Listener:
@@ -67,14 +86,8 @@ class Listener:
         """Stop listening, and cut every connection."""
         server, self._server = self._server, None
         if server is not None:
-            # First nothing more is accepted; what just was becomes a connection that can be cut.
-            # A loop that has no readers (on Windows) accepts in another way, and has no such gap.
-            for socket in server.sockets:
-                with suppress(NotImplementedError):
-                    asyncio.get_running_loop().remove_reader(socket.fileno())
-            await _settle()
-            server.close()
-        await _settle()
+            await stop_accepting(server)
+        await settle()
         for connection in list(self._state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
@@ -82,7 +95,7 @@ class Listener:
         serving = list(self._state.tasks)
         if serving:
             await asyncio.wait(serving, timeout=END_TIMEOUT_S)
-        await _settle()
+        await settle()
 
     def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
         """Return the connection from an address. None: it is gone."""
@@ -136,7 +149,17 @@ class VenueServer:
         loop.close()
 
 
-async def _settle() -> None:
+async def stop_accepting(server: asyncio.Server) -> None:
+    """Close a server, once what it has just accepted became a connection that can be cut."""
+    # A loop that has no readers (on Windows) accepts in another way, and has no such gap.
+    for socket in server.sockets:
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().remove_reader(socket.fileno())
+    await settle()
+    server.close()
+
+
+async def settle() -> None:
     """Let the loop do what it has begun."""
     for _ in range(SETTLE_STEPS):
         await asyncio.sleep(0)
@@ -149,4 +172,4 @@ async def _cancel_all() -> None:
         task.cancel()
     if others:
         await asyncio.wait(others, timeout=END_TIMEOUT_S)
-    await _settle()
+    await settle()

@@ -53,10 +53,12 @@ class VenueState:
 
     Args:
         engines: the engine of each account, by the account's name; no product is in two.
+            Where they share products, each trades all of them in a market that is the same.
         prices: where each product starts, by symbol.
         clock: the venue's time.
         plan: what is to go wrong; here: stale reads and told times that are off.
         seed: what the market's past is drawn from.
+        shares_products: every account trades the same products.
     """
 
     def __init__(
@@ -66,33 +68,45 @@ class VenueState:
         clock: VenueClock,
         plan: FaultPlan,
         seed: int,
+        *,
+        shares_products: bool = False,
     ) -> None:
         """Open the accounts."""
         self.lock = threading.RLock()
         self.clock = clock
         self.plan = plan
         self.accounts = {name: VenueAccount(name, engine) for name, engine in engines.items()}
-        self._by_symbol: dict[str, VenueAccount] = {}
+        self._by_symbol: dict[str, list[VenueAccount]] = {}
         for account in self.accounts.values():
             for symbol in sorted(account.symbols):
-                if symbol in self._by_symbol:
+                if symbol in self._by_symbol and not shares_products:
                     raise InvalidFieldError("engines", symbol, "each product in one account")
-                self._by_symbol[symbol] = account
+                self._by_symbol.setdefault(symbol, []).append(account)
         self.received: list[ReceivedOrder] = []
         """The placements that took effect, oldest first."""
         self.tape = Tape(self.products(), dict(prices), seed, clock())
         self._audience: list[Audience] = []
+        self._followers: list[Callable[[], bool]] = []
         self._changed: set[str] = set()
         self._printed: list[Trade] = []
 
     # What there is
 
     def products(self) -> list[Product]:
-        """Return everything that can be traded, account by account."""
-        return [one for account in self.accounts.values() for one in account.engine.products]
+        """Return everything that can be traded, account by account, each product once."""
+        every = (one for account in self.accounts.values() for one in account.engine.products)
+        return list({product.symbol: product for product in every}.values())
 
     def account_of(self, symbol: str) -> VenueAccount:
-        """Return the account that trades a product.
+        """Return the account that trades a product; the first one where several do.
+
+        Raises:
+            InvalidSymbolError: none does.
+        """
+        return self.accounts_of(symbol)[0]
+
+    def accounts_of(self, symbol: str) -> list[VenueAccount]:
+        """Return every account that trades a product.
 
         Raises:
             InvalidSymbolError: none does.
@@ -130,6 +144,13 @@ class VenueState:
         """Tell someone of every step from now on."""
         self._audience.append(audience)
 
+    def follow(self, follower: Callable[[], bool]) -> None:
+        """Let something follow each step: it may place and change orders, with the lock held.
+
+        It returns whether it did anything: then that is told, and all followers are asked again.
+        """
+        self._followers.append(follower)
+
     def write(self, action: Callable[[], _T]) -> _T:
         """Let a caller's write take effect, and tell what came of it."""
         with self.lock:
@@ -139,7 +160,7 @@ class VenueState:
             try:
                 return action()
             finally:
-                self._tell()
+                self._finish()
 
     def step(self, action: Callable[[], _T]) -> _T:
         """Let something else happen, and tell what came of it: reads are as stale as before."""
@@ -148,7 +169,7 @@ class VenueState:
             try:
                 return action()
             finally:
-                self._tell()
+                self._finish()
 
     def refresh(self, *, is_read: bool) -> None:
         """Let what became due happen, before a request is answered; reads may be stale."""
@@ -169,7 +190,8 @@ class VenueState:
                 if isinstance(event, Trade):
                     self._print(event, event.side or OrderSide.BUY)
                 else:
-                    self.account_of(event.symbol).engine.on_market(event)
+                    for account in self.accounts_of(event.symbol):
+                        account.engine.on_market(event)
                 self._changed.add(event.symbol)
 
         self.step(hear)
@@ -215,7 +237,19 @@ class VenueState:
             self.tape.add(trade.symbol, trade.price, trade.size, trade.timestamp, side)
         )
 
+    def _finish(self) -> None:
+        self._tell()
+        while any(follower() for follower in self._followers):
+            self._tell()
+
     def _tell(self) -> None:
+        """Tell what happened; what a listener does about it is told after that."""
+        self._tell_once()
+        while any(account.news for account in self.accounts.values()):
+            self._changed, self._printed = set(), []
+            self._tell_once()
+
+    def _tell_once(self) -> None:
         told: list[tuple[VenueAccount, list[OrderEvent]]] = []
         for account in self.accounts.values():
             events, account.news = account.news, []
@@ -232,6 +266,7 @@ class VenueState:
                 audience.traded(self._printed)
             if self._changed:
                 audience.books_changed(self._changed)
+        self._changed, self._printed = set(), []
 
     def _print_fill(self, event: OrderEvent) -> None:
         fill = event.fill

@@ -49,28 +49,39 @@ class Tape:
         seed: int,
         opened_at: datetime,
     ) -> None:
-        """Make the past."""
+        """Know the products; the past of each is made when it is first asked for."""
+        self._products = {product.symbol: product for product in products}
+        self._prices = prices
+        self._seed = seed
+        self._opened_at = opened_at
         self._trades: dict[str, deque[Trade]] = {}
         self._counts: dict[str, int] = {}
-        for product in products:
-            symbol = product.symbol
+
+    def _of(self, symbol: str) -> deque[Trade]:
+        if symbol not in self._trades:
             self._trades[symbol], self._counts[symbol] = deque(maxlen=KEPT_MAX), 0
-            for place in range(PAST_TRADES, 0, -1):
-                number = draw(seed, "past", symbol, place)
-                offset = EXACT.multiply(_BPS, Decimal(number % 11 - 5))
-                price = EXACT.multiply(prices[symbol], EXACT.add(Decimal(1), offset))
-                self.add(
-                    symbol,
-                    quantize_price(product, price, Rounding.HALF_EVEN),
-                    _size(product, number),
-                    opened_at - place * _GAP,
-                    OrderSide.BUY if number % 2 else OrderSide.SELL,
-                )
+            self._make_past(self._products[symbol])
+        return self._trades[symbol]
+
+    def _make_past(self, product: Product) -> None:
+        symbol = product.symbol
+        for place in range(PAST_TRADES, 0, -1):
+            number = draw(self._seed, "past", symbol, place)
+            offset = EXACT.multiply(_BPS, Decimal(number % 11 - 5))
+            price = EXACT.multiply(self._prices[symbol], EXACT.add(Decimal(1), offset))
+            self.add(
+                symbol,
+                quantize_price(product, price, Rounding.HALF_EVEN),
+                _size(product, number),
+                self._opened_at - place * _GAP,
+                OrderSide.BUY if number % 2 else OrderSide.SELL,
+            )
 
     def add(
         self, symbol: str, price: Decimal, size: Decimal, moment: datetime, side: OrderSide
     ) -> Trade:
         """Print a trade; `side` is the side that took liquidity."""
+        trades = self._of(symbol)
         self._counts[symbol] += 1
         trade = Trade(
             symbol=symbol,
@@ -80,16 +91,16 @@ class Tape:
             trade_id=str(self._counts[symbol]),
             side=side,
         )
-        self._trades[symbol].append(trade)
+        trades.append(trade)
         return trade
 
     def trades(self, symbol: str) -> list[Trade]:
         """Return the trades of a product, newest first."""
-        return list(reversed(self._trades[symbol]))
+        return list(reversed(self._of(symbol)))
 
     def last(self, symbol: str) -> Trade:
         """Return the newest trade of a product."""
-        return self._trades[symbol][-1]
+        return self._of(symbol)[-1]
 
     def since(self, symbol: str, moment: datetime) -> list[Trade]:
         """Return the trades of a product at or after a moment, newest first."""

@@ -7,12 +7,13 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import attrs
 from starlette.routing import BaseRoute, compile_path
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError, OrderNotFoundError
+from bot_v2.features.brokerages.core.products import Product
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.faults import Fault
 from bot_v2.simulation.received import ReceivedOrder
@@ -24,7 +25,7 @@ from bot_v2.venues.market import MovingMarket
 from bot_v2.venues.rate_limits import PRIVATE, PUBLIC, RateLimit, RateLimiter, by_class
 from bot_v2.venues.request_log import LoggedRequest, RequestLog
 from bot_v2.venues.requests import ApiRequest, Endpoint
-from bot_v2.venues.server import HOST, Listener, VenueServer
+from bot_v2.venues.server import HOST, Listener, VenueServer, Wire
 from bot_v2.venues.state import VenueState
 
 FAULTS: Final = frozenset(Fault)
@@ -49,7 +50,7 @@ class Venue:
         self._limits = RateLimiter(state.clock, self._counted_as)
         self._dispatcher = Dispatcher(state, plan, self._log, self._limits)
         self._server = VenueServer()
-        self._wires: list[Listener] = []
+        self._wires: list[Wire] = []
         self._admin: Listener | None = None
         self._is_listening = False
         self._market: MovingMarket | None = None
@@ -74,6 +75,14 @@ class Venue:
         A venue whose orders are made of several of the engine's says which is meant.
         """
         return order_id
+
+    def actions(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
+        """Return what else it can be told to do over the local controls, by name."""
+        return {}
+
+    def moving_products(self) -> list[Product]:
+        """Return what a synthetic walk moves."""
+        return self.state.products()
 
     def on_faults_cleared(self) -> None:
         """Let go of what a fault held back."""
@@ -110,21 +119,22 @@ class Venue:
         if self._wires:
             raise InvalidFieldError("start", "twice", "once, until it is closed")
         self._server.start()
-        app = build_app(self.endpoints(), self._dispatcher, self._plan, self, self.routes())
-        self._wires = [Listener(app)]
-        ports = [port]
-        if tls is not None:
-            self._wires.append(Listener(app, tls))
-            ports.append(tls_port)
+        self._wires = self.wires(tls)
         self._admin = Listener(admin_app(self))
         try:
             self._server.run(self._admin.open(admin_port))
-            for wire, wanted in zip(self._wires, ports, strict=True):
+            for wire, wanted in zip(self._wires, (port, tls_port), strict=False):
                 self._server.run(wire.open(wanted))
         except OSError:
             self.close()
             raise
         self._is_listening = True
+
+    def wires(self, tls: ssl.SSLContext | None) -> list[Wire]:
+        """Return what speaks the broker's wire: plainly first, then with TLS where it is given."""
+        app = build_app(self.endpoints(), self._dispatcher, self._plan, self, self.routes())
+        plain = Listener(app)
+        return [plain] if tls is None else [plain, Listener(app, tls)]
 
     def close(self) -> None:
         """Stop listening, cut every connection and let the market rest."""
@@ -137,6 +147,20 @@ class Venue:
         self._wires, self._admin = [], None
         self._is_listening = False
         self._server.stop()
+
+    def cut_wires(self) -> None:
+        """Cut every connection, and listen no more; the controls stay."""
+        if self._is_listening:
+            self._is_listening = False
+            for wire in self._wires:
+                self._server.run(wire.close())
+
+    def listen_again(self) -> None:
+        """Listen where it did; nothing happens while it does."""
+        if self._wires and not self._is_listening:
+            for wire in self._wires:
+                self._server.run(wire.open(0))
+            self._is_listening = True
 
     def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
         """Return the connection from an address. None: it is gone."""
@@ -217,19 +241,14 @@ class Venue:
             InvalidFieldError: `times` is below one.
         """
         self._plan.add(fault, operation, times)
-        if fault is Fault.RESET_BEFORE and self._is_listening:
-            self._is_listening = False
-            for wire in self._wires:
-                self._server.run(wire.close())
+        if fault is Fault.RESET_BEFORE:
+            self.cut_wires()
 
     def clear_faults(self) -> None:
         """Behave again: faults that are still to come are forgotten, lasting ones end."""
         self._plan.clear()
         self._dispatcher.renew_session()
-        if self._wires and not self._is_listening:
-            for wire in self._wires:
-                self._server.run(wire.open(0))
-            self._is_listening = True
+        self.listen_again()
         self.on_faults_cleared()
 
     def limit_rates(self, limits: Mapping[str, RateLimit] | None = None) -> None:
@@ -298,12 +317,22 @@ class Venue:
     def halt(self, symbol: str) -> None:
         """Suspend trading in a product."""
         name = self._canonical(symbol)
-        self.state.step(lambda: self.state.account_of(name).engine.halt(name))
+
+        def halt() -> None:
+            for account in self.state.accounts_of(name):
+                account.engine.halt(name)
+
+        self.state.step(halt)
 
     def resume(self, symbol: str) -> None:
         """Let a product trade again."""
         name = self._canonical(symbol)
-        self.state.step(lambda: self.state.account_of(name).engine.resume(name))
+
+        def resume() -> None:
+            for account in self.state.accounts_of(name):
+                account.engine.resume(name)
+
+        self.state.step(resume)
 
     def move_market(self) -> str:
         """Let a synthetic walk move the market from now on; return what it is.
@@ -314,7 +343,7 @@ class Venue:
         if self._market is not None:
             raise InvalidFieldError("move_market", "twice", "once: the market moves already")
         with self.state.lock:
-            products = self.state.products()
+            products = self.moving_products()
             prices = {one.symbol: self.state.tape.last(one.symbol).price for one in products}
         self._market = MovingMarket(self.state, products, prices, self._seed)
         self._market.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,6 +58,27 @@ def test_a_venue_answers_where_it_says(environment: dict[str, str], name: str, p
         assert [one["target"] for one in log.json()["requests"]] == [path]
 
 
+def test_a_socket_answers_where_it_says(environment: dict[str, str]) -> None:
+    """The socket of TWS is where the printed settings say, and its controls make it act."""
+    with running(environment, "tws") as (said, _):
+        exported = said["environment"]
+        address = (exported["IBKR_HOST"], int(exported["IBKR_PORT"]))
+        assert said["url"] == "{}:{}".format(*address)
+        assert exported["IBKR_ACCOUNT_ID"] == "DU1000001"
+        with socket.create_connection(address, timeout=20) as client:
+            client.sendall(b"API\0\0\0\0\x09v157..178")
+            assert client.recv(100)[4:].startswith(b"178\0")
+        with urllib3.PoolManager() as pool:
+            acts = pool.request("GET", said["controls_url"] + "/actions", timeout=20).json()
+            body = {"action": "reset", "rolls_back_ids": True}
+            done = pool.request("POST", said["controls_url"] + "/actions", json=body, timeout=20)
+            unknown = pool.request(
+                "POST", said["controls_url"] + "/actions", json={"action": "dance"}, timeout=20
+            )
+        assert "lose_link" in acts["actions"]
+        assert (done.status, unknown.status) == (200, 400)
+
+
 def test_tls_is_spoken_with_the_certificate_that_is_named(environment: dict[str, str]) -> None:
     """A client that trusts that file, and no other, verifies the venue."""
     with running(environment, "coinbase", "--tls", "--still") as (said, _):
@@ -95,4 +117,4 @@ def test_an_unknown_venue_is_said(quick: Run) -> None:
     """With the names of those that there are."""
     ran = quick("venue", "mtgox")
     assert ran.code == 2
-    assert "one of coinbase, coinbase-exchange" in ran.err
+    assert "one of alpaca, coinbase, coinbase-exchange, tws" in ran.err

@@ -12,10 +12,15 @@ from typing import Any
 from bot_v2.features.brokerages.coinbase import (
     errors,
     exchange_mapping,
+    exchange_stream,
+    exchange_stream_wire,
     exchange_wire,
     mapping,
     order_mapping,
     order_wire,
+    stream,
+    stream_mapping,
+    stream_wire,
     wire,
 )
 from bot_v2.features.brokerages.coinbase.decoding import decode, moment
@@ -133,6 +138,25 @@ def _book(native: wire.PriceBook) -> object:
     return mapping.book_from_native(native, NAMES)
 
 
+def _streamed(native: stream_wire.UserOrder) -> object:
+    return stream_mapping.order_from_update(native, None, NAMES, ACCOUNT)
+
+
+def _user(body: bytes) -> Iterable[object]:
+    message = decode(body, stream_wire.Message)
+    for event in decode(message.events, list[stream_wire.UserEvent]):
+        yield from map(_streamed, event.orders)
+
+
+def _streamed_book(body: bytes) -> Iterable[object]:
+    """Read a message of books, each on an empty one."""
+    message = decode(body, stream_wire.Message)
+    for event in decode(message.events, list[stream_wire.BookEvent]):
+        book = stream_mapping.BestPrices(stream.SIDES)
+        book.start([(it.side, it.price_level, it.new_quantity) for it in event.updates])
+        yield book.news(event.product_id, message.timestamp)
+
+
 def _error(status: int) -> Read:
     return lambda body: [errors.error_of_reply(reply(body, status, "GET"), READ, Place.API)]
 
@@ -205,6 +229,16 @@ ADVANCED: dict[str, Read] = {
         wire.AccountsPage, lambda it: it.accounts, mapping.balance_from_native
     ),
     "v3_parse_account__ccxt_fetch_accounts_v3.json": one(wire.Account, mapping.balance_from_native),
+    "ws_parse_ws_order__ccxt.json": one(stream_wire.UserOrder, _streamed),
+    "ws_handle_order__ccxt.txt": _user,
+    "hb_coinbase_advanced_trade_apiuser_stream_data_source_tests_set_up"
+    "__test_coinbase_advanced_trade_api_user_stream_data_source.json": _user,
+    "ws_handle_order_book__ccxt.txt": _streamed_book,
+    "hb_test_diff_message_from_exchange_diff_msg"
+    "__test_coinbase_advanced_trade_order_book.json": _streamed_book,
+    "ws_handle_heartbeats__ccxt_there_is_no_clear_way_of_mapping_the_message_back_to_the_s.json": (
+        one(stream_wire.Message, lambda it: it.channel)
+    ),
     "v3_handle_errors__ccxt.json": _error(400),
     "v3_handle_errors__ccxt_or.json": _error(404),
     "sdk_test_get_api_key_permissions_expected_response__test_data_api.json": one(
@@ -241,7 +275,53 @@ def _exchange_trade(native: exchange_wire.Trade) -> object:
     return exchange_mapping.trade_from_native(native, "BTC-USD")
 
 
+def _received(native: exchange_stream_wire.OrderMessage) -> object:
+    return stream_mapping.order_from_received(native, NAMES, ACCOUNT)
+
+
+def _later(native: exchange_stream_wire.OrderMessage) -> object:
+    known = stream_mapping.order_from_received(native, NAMES, ACCOUNT)
+    return stream_mapping.order_after_message(native, known)
+
+
+def _matched(body: bytes) -> Iterable[object]:
+    native = decode(body, exchange_stream_wire.OrderMessage)
+    return stream_mapping.fills_from_match(native, NAMES, native.profile_id)
+
+
+def _snapshot(body: bytes) -> Iterable[object]:
+    native = decode(body, exchange_stream_wire.Snapshot)
+    book = stream_mapping.BestPrices(exchange_stream.SIDES)
+    sides = (("buy", native.bids), ("sell", native.asks))
+    book.start([(name, *level) for name, levels in sides for level in levels])
+    yield book.news(native.product_id, NOW.isoformat())
+
+
+def _book_update(body: bytes) -> Iterable[object]:
+    native = decode(body, exchange_stream_wire.BookUpdate)
+    book = stream_mapping.BestPrices(exchange_stream.SIDES)
+    book.start(native.changes)
+    yield book.news(native.product_id, native.time)
+
+
 EXCHANGE: dict[str, Read] = {
+    "ws_handle_order__ccxt.json": one(exchange_stream_wire.OrderMessage, _received),
+    "ws_handle_order__ccxt_order_is_created.json": one(
+        exchange_stream_wire.OrderMessage, _received
+    ),
+    "ws_handle_order__ccxt_order_is_on_the_order_book.json": one(
+        exchange_stream_wire.OrderMessage, _later
+    ),
+    # It says that an order was filled, of which nothing is known: its end alone is read.
+    "ws_handle_order__ccxt_order_is_canceled_closed.json": one(
+        exchange_stream_wire.OrderMessage, lambda it: exchange_mapping.ENDS[it.reason]
+    ),
+    "ws_handle_order__ccxt_order_is_partially_or_completely_filled.json": _matched,
+    "ws_handle_order_book__ccxt_first_message_snapshot.json": _snapshot,
+    "ws_handle_order_book__ccxt_subsequent_updates.json": _book_update,
+    "ws_handle_subscription_status__ccxt.json": many(
+        exchange_stream_wire.Subscriptions, lambda it: it.channels, lambda it: it.name
+    ),
     "fetch_accounts__ccxt.txt": many(
         list[exchange_wire.Account], same, exchange_mapping.balance_from_native
     ),
@@ -293,7 +373,12 @@ OUT_OF_SCOPE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"order_creation_request_successful_mock_response", "the terms of an order, no answer"),
         (r"^v3_sign_", "the claims of a token, not an answer"),
         (r"^(v3_create_auth_token|hb_coinbase_advanced_trade_auth_)", "a token or a subscription"),
-        (r"^(ws_|hb_.*user_stream|hb_order_diff|hb_test_)", "messages of streams: not declared"),
+        (r"^hb_.*user_stream", "what a client's tests take for wrong: orders without their fields"),
+        (r"^hb_order_diff", "the rows of a book without their message"),
+        (
+            r"^(ws_|hb_test_)",
+            "channels that are not subscribed to, or messages that are no JSON as they stand",
+        ),
         (
             r"_v2_|_v2\.|currencies|currenc|deposit|withdraw|transfer|transaction|ledger"
             r"|my_buys|fetch_time__ccxt\.json|fetch_balance",
@@ -305,7 +390,10 @@ OUT_OF_SCOPE: dict[str, tuple[tuple[str, str], ...]] = {
         (r"^requests_signed|oas_request", "requests, not answers"),
         (r"^errors_exceptions_map", "a client's table of errors, not an answer"),
         (r"^spec_", "the API's description, not an answer"),
-        (r"^ws_", "messages of streams: not declared"),
+        (
+            r"^ws_",
+            "channels that are not subscribed to, or messages that are no JSON as they stand",
+        ),
         (r"^parse_trade__ccxt", "a stream's match and a fill run together: not JSON"),
         (r"stats", "the day's figures: not read"),
         (r"delete_orders", "the answer to cancelling all orders: not called"),

@@ -286,6 +286,86 @@ def test_a_stranger_hears_no_orders(venue: CoinbaseVenue) -> None:
     assert [one for one in heard.messages if one.get("channel") == "user"] == []
 
 
+def test_the_official_stream_of_candles_and_products(
+    venue: CoinbaseVenue, market: tuple[WSClient, Heard]
+) -> None:
+    """The candle of five minutes that forms, once a second, and what the products are."""
+    client, heard = market
+    client.candles(product_ids=["BTC-USD"])
+    client.status(product_ids=["BTC-USD", "BTC-PERP-INTX"])
+    for kind in ("snapshot", "update"):
+        (candle,) = heard.wait_for(_of("candles", kind))["events"][0]["candles"]
+        assert candle["product_id"] == "BTC-USD"
+        assert int(candle["start"]) % 300 == 0
+        assert D(candle["low"]) <= D(candle["open"]) <= D(candle["high"])
+        assert D(candle["low"]) <= D(candle["close"]) <= D(candle["high"])
+        listed = client_of(venue, venue.api_key).get_candles(
+            "BTC-USD", candle["start"], candle["start"], "FIVE_MINUTE"
+        )
+        assert listed.candles[0].open == candle["open"]
+    products = heard.wait_for(_of("status", "snapshot"))["events"][0]["products"]
+    assert [(one["id"], one["product_type"], one["status"]) for one in products] == [
+        ("BTC-USD", "SPOT", "online"),
+        ("BTC-PERP-INTX", "FUTURE", "online"),
+    ]
+
+
+def test_the_official_stream_of_what_futures_are_held_with(venue: CoinbaseVenue) -> None:
+    """How the account stands, and again when a future was traded; as the REST API says it."""
+    key, heard = venue.api_key, Heard()
+    client = WSUserClient(
+        api_key=key.name,
+        api_secret=key.secret,
+        base_url=venue.stream_url,
+        on_message=heard,
+        retry=False,
+    )
+    client.open()
+    client.futures_balance_summary()
+    channel = "futures_balance_summary"
+    first = heard.wait_for(_of(channel, "snapshot"))["events"][0]["fcm_balance_summary"]
+    rest = client_of(venue, key)
+    rest.market_order_buy("future", "BIT-29DEC28-CDE", base_size="3")
+    margin = rest.get_futures_balance_summary().balance_summary["initial_margin"]["value"]
+
+    def has_margin(one: Any) -> bool:
+        is_update = _of(channel, "update")(one)
+        return is_update and one["events"][0]["fcm_balance_summary"]["initial_margin"] == margin
+
+    told = heard.wait_for(has_margin)["events"][0]["fcm_balance_summary"]
+    client.close()
+    assert D(first["initial_margin"]) == 0 < D(told["initial_margin"])
+    summary = rest.get_futures_balance_summary().balance_summary
+    for name in ("futures_buying_power", "cfm_usd_balance", "initial_margin", "available_margin"):
+        assert told[name] == summary[name]["value"]
+    window = told["intraday_margin_window_measure"]
+    assert window["margin_window_type"] == "FCM_MARGIN_WINDOW_TYPE_INTRADAY"
+    assert window["initial_margin"] == told["initial_margin"]
+
+
+def test_live_orders_come_by_fifties(venue: CoinbaseVenue) -> None:
+    """A message that is not full is the last of those that tell what is live."""
+    key, heard = venue.api_key, Heard()
+    rest = client_of(venue, key)
+    for number in range(53):
+        rest.limit_order_gtc_buy(f"n{number}", "BTC-USD", "0.0001", "40000")
+    client = WSUserClient(
+        api_key=key.name,
+        api_secret=key.secret,
+        base_url=venue.stream_url,
+        on_message=heard,
+        retry=False,
+    )
+    client.open()
+    client.user(product_ids=[])
+    heard.wait_for(
+        lambda one: _of("user", "snapshot")(one) and len(one["events"][0]["orders"]) < 50
+    )
+    client.close()
+    snapshots = [one["events"][0]["orders"] for one in heard.messages if one["channel"] == "user"]
+    assert [len(orders) for orders in snapshots] == [50, 3]
+
+
 def test_a_brokerage_gives_the_official_client(venue: CoinbaseVenue, tls: ThrowawayTls) -> None:
     """With the brokerage's credentials and over its transport: no session of its own is opened."""
     given = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
-from bot_v2.venues.coinbase import stream
+from bot_v2.venues import sockets
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 
 D = Decimal
@@ -20,7 +20,7 @@ def test_tickers_are_told_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(sockets, "BEAT_S", 0.02)
     with CoinbaseVenue() as venue, connect(venue.stream_url) as socket:
         asked = {"type": "subscribe", "channel": "ticker_batch"}
         socket.send(json.dumps({**asked, "product_ids": ["BTC-USD", "ETH-USD"]}))

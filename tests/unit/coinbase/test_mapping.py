@@ -184,8 +184,9 @@ def test_a_moment_is_told_in_utc() -> None:
     assert order.timestamp is not None
     assert order.timestamp.tzinfo is UTC
     assert order.updated_at is None
-    with pytest.raises(MalformedError):
-        _order(created_time="2026-03-04T07:00:00")
+    for odd in ("2026-03-04T07:00:00", "9999-12-31T23:59:59-23:59"):
+        with pytest.raises(MalformedError):
+            _order(created_time=odd)
 
 
 # Products.

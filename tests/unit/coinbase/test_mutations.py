@@ -175,7 +175,7 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from _paths(member, (*path, index))
 
 
-def _mutated(body: object, chance: random.Random) -> bytes:
+def mutated(body: object, chance: random.Random) -> bytes:
     """Return a body of which something is changed, gone, doubled or broken off."""
     value = json.loads(json.dumps(body))
     for _ in range(chance.randint(1, 3)):
@@ -233,7 +233,7 @@ def _mutate(times: int, seed: int) -> tuple[int, int]:
     for count in range(times):
         broker, transport, table = tables[count % 3]
         path = chance.choice(list(table))
-        raw = _mutated(good[path], chance)
+        raw = mutated(good[path], chance)
         status = chance.choice((200, 200, 200, 200, 200, 200, 400, 401, 404, 500))
         transport.answers[path] = (status, raw)
         if status == 401:
@@ -266,7 +266,7 @@ def test_whatever_a_write_is_answered_with_its_outcome_is_told() -> None:
     chance = random.Random(5)
     broker, transport = brokerage({})
     for _ in range(2_000):
-        raw = _mutated(chance.choice((TAKEN, REFUSED)), chance)
+        raw = mutated(chance.choice((TAKEN, REFUSED)), chance)
         transport.answers[f"POST {API}/orders"] = (chance.choice((200, 200, 400, 500)), raw)
         try:
             result = broker.place_order(REQUEST)

@@ -114,3 +114,52 @@ def test_the_mode_decides_the_brokerage() -> None:
     assert isinstance(exchange, CoinbaseExchangeBrokerage)
     assert not exchange.is_connected()
     assert "c2VjcmV0" not in repr(exchange)
+
+
+@pytest.mark.parametrize(
+    ("given", "market", "orders"),
+    [
+        (
+            CREDENTIALS,
+            "wss://advanced-trade-ws.coinbase.com",
+            "wss://advanced-trade-ws-user.coinbase.com",
+        ),
+        (
+            {**EXCHANGE, "sandbox": True},
+            "wss://ws-feed-public.sandbox.exchange.coinbase.com",
+            "wss://ws-feed-public.sandbox.exchange.coinbase.com",
+        ),
+        ({**CREDENTIALS, "ws_url": "wss://other"}, "wss://other", "wss://other"),
+        (
+            {**CREDENTIALS, "api_base": "http://localhost:80/"},
+            "ws://localhost:80",
+            "ws://localhost:80",
+        ),
+        (
+            {**CREDENTIALS, "api_base": "https://127.0.0.1:8443"},
+            "wss://127.0.0.1:8443",
+            "wss://127.0.0.1:8443",
+        ),
+    ],
+)
+def test_streams_are_where_the_api_is(given: dict[str, Any], market: str, orders: str) -> None:
+    """Of a simulator at its own address: the real market is never mixed with a simulated one."""
+    settings = read_settings(given, {})
+    assert (settings.ws_url, settings.ws_user_url) == (market, orders)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://host", "ws://elsewhere.example", "wss://", "wss://user@host", "host"]
+)
+def test_streams_are_reached_by_wss(address: str) -> None:
+    """In the clear only on this machine; with nothing secret in the address."""
+    with pytest.raises(InvalidFieldError, match="COINBASE_WS_URL"):
+        read_settings({**CREDENTIALS, "ws_url": address}, {})
+
+
+@pytest.mark.parametrize("name", ["stream_silence_s", "stream_audit_s"])
+def test_streams_are_watched(name: str) -> None:
+    """The watch over streams cannot be switched off."""
+    with pytest.raises(InvalidFieldError, match=f"COINBASE_{name.upper()}"):
+        read_settings({**CREDENTIALS, name: 0}, {})
+    assert getattr(read_settings({**CREDENTIALS, name: "7.5"}, {}), name) == 7.5

@@ -483,3 +483,85 @@ def test_a_position_is_closed_by_a_market_order(venue: CoinbaseVenue) -> None:
     assert close("c2")["success"] is True
     assert size() == []
     assert close("c3")["success"] is False
+
+
+RETURNS = (
+    # side, direction, trigger, limit, where the trigger is not yet reached, where it is
+    ("BUY", "STOP_DOWN", "55000", "56000", "55500", "54900"),
+    ("SELL", "STOP_UP", "65000", "64000", "64500", "65100"),
+)
+
+
+def returning(
+    venue: CoinbaseVenue, side: str, direction: str, stop: str, limit_price: str
+) -> dict[str, Any]:
+    """Place a stop that waits for a price to come back."""
+    terms = {
+        "base_size": "0.3",
+        "limit_price": limit_price,
+        "stop_price": stop,
+        "stop_direction": f"STOP_DIRECTION_{direction}",
+    }
+    placed: dict[str, Any] = place(
+        venue,
+        f"{side}-{stop}-{limit_price}",
+        side=side,
+        order_configuration={"stop_limit_stop_limit_gtc": terms},
+    )
+    return placed
+
+
+@pytest.mark.parametrize(("side", "direction", "stop", "limit_price", "before", "after"), RETURNS)
+def test_a_stop_waits_for_a_price_to_come_back(
+    venue: CoinbaseVenue,
+    side: str,
+    direction: str,
+    stop: str,
+    limit_price: str,
+    before: str,
+    after: str,
+) -> None:
+    """Nothing trades before the trigger, though the limit would; after it, up to the limit."""
+    venue.set_market("BTC-USD", D(59_999), D(60_000), D(1))
+    place(venue, "held", order_configuration={"market_market_ioc": {"base_size": "1"}})
+    placed = returning(venue, side, direction, stop, limit_price)
+    venue.set_market("BTC-USD", D(before), D(before), D("0.1"))
+    order = order_of(venue, placed)
+    assert (order["status"], order["filled_size"]) == ("OPEN", "0")
+    assert order["trigger_status"] == "STOP_PENDING"
+    assert order["order_configuration"]["stop_limit_stop_limit_gtc"]["limit_price"] == limit_price
+    venue.set_market("BTC-USD", D(after), D(after), D("0.1"))
+    order = order_of(venue, placed)
+    assert (order["filled_size"], order["trigger_status"]) == ("0.1", "STOP_TRIGGERED")
+    # What would not have triggered it now trades: the limit is what counts.
+    venue.set_market("BTC-USD", D(before), D(before), D(1))
+    order = order_of(venue, placed)
+    assert (order["status"], order["filled_size"]) == ("FILLED", "0.3")
+
+
+def test_a_limit_beyond_the_trigger_is_kept(venue: CoinbaseVenue) -> None:
+    """A buy that is triggered at 55,000 and limited at 54,000 waits for the latter."""
+    venue.set_market("BTC-USD", D(59_999), D(60_000), D(1))
+    placed = returning(venue, "BUY", "STOP_DOWN", "55000", "54000")
+    venue.set_market("BTC-USD", D(54_499), D(54_500), D(1))
+    order = order_of(venue, placed)
+    assert (order["status"], order["trigger_status"]) == ("OPEN", "STOP_TRIGGERED")
+    venue.set_market("BTC-USD", D(53_999), D(54_000), D(1))
+    assert order_of(venue, placed)["status"] == "FILLED"
+
+
+@pytest.mark.parametrize(
+    ("side", "direction", "stop", "reason"),
+    [
+        ("BUY", "STOP_DOWN", "61000", "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"),
+        ("SELL", "STOP_UP", "59000", "STOP_PRICE_BELOW_LAST_TRADE_PRICE"),
+    ],
+)
+def test_a_trigger_on_the_wrong_side_is_refused(
+    venue: CoinbaseVenue, side: str, direction: str, stop: str, reason: str
+) -> None:
+    """The direction says on which side of the last trade it has to be."""
+    venue.set_market("BTC-USD", D(59_999), D(60_000), D(1))
+    refused = returning(venue, side, direction, stop, stop)
+    assert refused["success"] is False
+    assert reason in str(refused["error_response"])

@@ -13,12 +13,12 @@ from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.simulation.clock import ManualClock
 from bot_v2.simulation.faults import Fault
 from bot_v2.venues.clock import VenueClock
-from bot_v2.venues.coinbase.engines import IdCounter
 from bot_v2.venues.coinbase.listings import ALL_LISTINGS
 from bot_v2.venues.coinbase.texts import moment_from_text, moment_text, padded, plain
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 from bot_v2.venues.exact_json import object_from_json, to_json
 from bot_v2.venues.faults import ON_REQUESTS, ON_STREAMS, FaultPlan
+from bot_v2.venues.ids import IdCounter
 from bot_v2.venues.market import MovingMarket, ladder, opening_book
 from bot_v2.venues.pipe import FramePipe
 from bot_v2.venues.tape import draw

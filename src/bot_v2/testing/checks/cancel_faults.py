@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from bot_v2.features.brokerages.core.capabilities import Capability
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
@@ -14,7 +12,7 @@ from bot_v2.features.brokerages.core.errors import (
 )
 from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES, OrderStatus
-from bot_v2.features.brokerages.core.order_terms import OrderSide
+from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.simulation.faults import Fault
 from bot_v2.testing.cards import Section, card
 from bot_v2.testing.context import CheckContext
@@ -236,10 +234,13 @@ def _oco(ctx: CheckContext) -> None:
     """Both take effect and nothing is answered: one error, two orders."""
     ctx.trade()
     first = ctx.request(side=OrderSide.SELL, quantity=ctx.market.unit)
+    bid, _ = ctx.market.best()
     second = ctx.request(
         side=OrderSide.SELL,
         quantity=ctx.market.unit,
-        price=ctx.market.scaled(first.price or Decimal(1), "1.1"),
+        type=OrderType.STOP,
+        stop_price=ctx.market.scaled(bid, "0.8"),
+        client_order_id=None,
     )
     taken = len(ctx.venue.orders_received())
     with ctx.fault(Fault.DROP_AFTER_ACCEPT, "place_oco"):

@@ -20,8 +20,12 @@ def _pair(ctx: CheckContext) -> tuple[OrderRequest, OrderRequest]:
     """Return two exits of a position: a limit above the market, and a stop below."""
     bid, _ = ctx.market.best()
     profit = ctx.request(side=OrderSide.SELL, price=ctx.market.scaled(bid, "1.2"))
+    # Some brokers name the second of a pair themselves, and refuse another's name for it.
     stop = ctx.request(
-        side=OrderSide.SELL, type=OrderType.STOP, stop_price=ctx.market.scaled(bid, "0.8")
+        side=OrderSide.SELL,
+        type=OrderType.STOP,
+        stop_price=ctx.market.scaled(bid, "0.8"),
+        client_order_id=None,
     )
     return profit, stop
 

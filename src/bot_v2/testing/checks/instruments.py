@@ -30,19 +30,19 @@ LOOKED_AT_MAX = 200
 @card("BC-I010", "get_products() returns everything that can be traded.", Section.MEANING)
 def _list(ctx: CheckContext) -> None:
     """It is a list of Product that is not empty."""
-    expect_list(ctx.broker.get_products(), Product)
+    expect_list(ctx.products(), Product)
 
 
 @card("BC-I020", "At least one product can be traded.", Section.MEANING)
 def _tradeable(ctx: CheckContext) -> None:
     """A brokerage whose products are all refused can be certified for nothing."""
-    expect(any(one.tradeable for one in ctx.broker.get_products()), "a tradeable product", "none")
+    expect(any(one.tradeable for one in ctx.products()), "a tradeable product", "none")
 
 
 @card("BC-I030", "One product, one symbol.", Section.SYMBOLS)
 def _unique(ctx: CheckContext) -> None:
     """No symbol is in the list twice."""
-    counted = Counter(one.symbol for one in ctx.broker.get_products())
+    counted = Counter(one.symbol for one in ctx.products())
     twice = [symbol for symbol, times in counted.items() if times > 1]
     expect(not twice, "each symbol once", twice)
 
@@ -50,7 +50,7 @@ def _unique(ctx: CheckContext) -> None:
 @card("BC-I040", "Returned symbols are canonical, or @native.", Section.SYMBOLS)
 def _canonical(ctx: CheckContext) -> None:
     """Each product's symbol is read by the grammar, and is written as the grammar writes it."""
-    odd = [one.symbol for one in ctx.broker.get_products() if not is_canonical(one.symbol)]
+    odd = [one.symbol for one in ctx.products() if not is_canonical(one.symbol)]
     expect(not odd, "canonical symbols", odd[:10])
 
 
@@ -66,7 +66,7 @@ _MARKETS = {
 @card("BC-I050", "A canonical symbol names what the product is.", Section.SYMBOLS)
 def _symbol_fits(ctx: CheckContext) -> None:
     """Currencies, expiry, strike and right in the symbol are those of the product."""
-    for product in ctx.broker.get_products():
+    for product in ctx.products():
         parsed = parse_symbol(product.symbol)
         accepted = _MARKETS.get(type(parsed))
         if accepted is not None:
@@ -85,7 +85,7 @@ def _symbol_fits(ctx: CheckContext) -> None:
 @card("BC-I060", "get_product() agrees with get_products().", Section.MEANING)
 def _one_of_list(ctx: CheckContext) -> None:
     """Products are read one by one, and are equal to their place in the list."""
-    for product in ctx.broker.get_products()[:LOOKED_AT_MAX]:
+    for product in ctx.products()[:LOOKED_AT_MAX]:
         expect_equal(ctx.broker.get_product(product.symbol), product, product.symbol)
 
 
@@ -114,7 +114,7 @@ def _odd_texts(ctx: CheckContext) -> None:
 @card("BC-I090", "A product's sizes agree with one another.", Section.MODELS)
 def _sizes(ctx: CheckContext) -> None:
     """The smallest order is a whole number of steps, as are the price bands' floors."""
-    for product in ctx.broker.get_products():
+    for product in ctx.products():
         step, least = product.size_increment, product.min_order_size
         if step is not None and least is not None and product.tradeable:
             rest = EXACT.remainder(least, step)
@@ -126,7 +126,7 @@ def _spellings(ctx: CheckContext) -> None:
     """The canonical symbol and, where there is one, the @native one give the same product."""
     product = ctx.market.product
     expect_equal(ctx.broker.get_product(product.symbol), product, "the product")
-    for other in ctx.broker.get_products()[:LOOKED_AT_MAX]:
+    for other in ctx.products()[:LOOKED_AT_MAX]:
         if other.symbol.startswith("@"):
             bare = other.symbol.removeprefix("@")
             expect_equal(ctx.broker.get_product(bare), other, f"the product {bare}")

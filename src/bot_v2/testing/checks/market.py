@@ -168,7 +168,7 @@ def _book_exact(ctx: CheckContext) -> None:
 )
 def _no_price(ctx: CheckContext) -> None:
     """Of the first products each has a positive price, or that error."""
-    for product in ctx.broker.get_products()[:TRIED_MAX]:
+    for product in ctx.products()[:TRIED_MAX]:
         try:
             price: object = ctx.broker.get_price(product.symbol)
         except MarketDataUnavailableError:

@@ -13,11 +13,12 @@ from typing import Final
 from bot_v2.features.brokerages.core.accounts import Balance
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.venues.account import VenueAccount
-from bot_v2.venues.coinbase.keys import TRADE, TRANSFER, VIEW, ApiKey, seeded_uuid
+from bot_v2.venues.coinbase.keys import TRADE, TRANSFER, VIEW, ApiKey
 from bot_v2.venues.coinbase.listings import CFM, FIAT, INTX, SPOT, Listing
 from bot_v2.venues.coinbase.paging import page_of
 from bot_v2.venues.coinbase.refusals import invalid, not_found
 from bot_v2.venues.coinbase.texts import BALANCE_PLACES, moment_text, padded, plain
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import ApiRequest, Record
 from bot_v2.venues.state import VenueState
 

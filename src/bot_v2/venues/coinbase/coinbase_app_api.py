@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Final
 
 from bot_v2.features.brokerages.core.decimals import Rounding, divide
-from bot_v2.venues.coinbase.keys import seeded_uuid
 from bot_v2.venues.coinbase.listings import FIAT, NAMES, SPOT, Listing
 from bot_v2.venues.coinbase.refusals import invalid
 from bot_v2.venues.coinbase.texts import moment_text, padded, plain
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import ApiRequest, Record
 from bot_v2.venues.state import VenueState
 

@@ -120,6 +120,25 @@ class Terms:
         """The configuration as it is told."""
         return {self.kind: dict(self.configuration)}
 
+    @property
+    def waits_for_return(self) -> bool:
+        """Whether its trigger is where a price comes back to: below for a buy, above for a sale."""
+        if self.shape.order_type != STOP_LIMIT:
+            return False
+        return DIRECTIONS.get(str(self.configuration.get("stop_direction"))) is not self.side
+
+    @property
+    def first_price(self) -> Decimal | None:
+        """The limit until its trigger is reached, for one that waits for a price to come back.
+
+        A limit order at the trigger, or at the limit where that is better, trades at no price at
+        which the trigger was not reached.
+        """
+        stop, limit = self.stop_price, self.limit_price
+        if not self.waits_for_return or stop is None or limit is None:
+            return limit
+        return min(stop, limit) if self.side is OrderSide.BUY else max(stop, limit)
+
     def requests(self, taker_rate: Decimal) -> tuple[OrderRequest, ...]:
         """Return what the engine is asked: one order, or the two exits of a bracket.
 
@@ -137,7 +156,7 @@ class Terms:
         if self.shape.order_type == "MARKET":
             return (OrderRequest(**shared, **self._amount(taker_rate), **self._exits()),)
         shared["quantity"] = self.base_size
-        if self.shape.order_type == STOP_LIMIT:
+        if self.shape.order_type == STOP_LIMIT and not self.waits_for_return:
             stop: dict[str, Any] = {"price": self.limit_price, "stop_price": self.stop_price}
             return (OrderRequest(**shared, **stop, type=OrderType.STOP_LIMIT),)
         if self.shape.order_type == BRACKET:
@@ -145,7 +164,7 @@ class Terms:
                 OrderRequest(**shared, type=OrderType.LIMIT, price=self.limit_price),
                 OrderRequest(**shared, type=OrderType.STOP, stop_price=self.stop_price),
             )
-        limit: dict[str, Any] = {"price": self.limit_price, "post_only": self.post_only}
+        limit: dict[str, Any] = {"price": self.first_price, "post_only": self.post_only}
         return (OrderRequest(**shared, **limit, **self._exits(), type=OrderType.LIMIT),)
 
     def _amount(self, taker_rate: Decimal) -> dict[str, Any]:
@@ -296,10 +315,8 @@ def _check_trigger(terms: Terms, stop: Decimal, limit: Decimal, last: Decimal) -
         raise OrderRefusedError(refusals.STOP_BELOW_LAST)
     if direction is OrderSide.SELL and stop >= last:
         raise OrderRefusedError(refusals.STOP_ABOVE_LAST)
-    if direction is not terms.side:
-        # An entry on a price that comes back: the engine has no such order.
-        said = f"{terms.configuration.get('stop_direction')} of a {terms.side.name}"
-        raise OrderRefusedError(attrs.evolve(refusals.UNSUPPORTED, details=said))
+    if terms.waits_for_return:
+        return
     if terms.side is OrderSide.BUY and limit < stop:
         raise OrderRefusedError(refusals.STOP_ABOVE_LIMIT)
     if terms.side is OrderSide.SELL and limit > stop:

@@ -16,10 +16,10 @@ from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.coinbase.accounts_api import amount
-from bot_v2.venues.coinbase.keys import seeded_uuid
 from bot_v2.venues.coinbase.listings import CFM, INTX, SPOT, Listing
 from bot_v2.venues.coinbase.refusals import not_found
 from bot_v2.venues.coinbase.texts import plain
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import ApiRequest, Record
 from bot_v2.venues.state import VenueState
 
@@ -208,6 +208,10 @@ class DerivativesApi:
 
     def balance_summary(self, _: ApiRequest) -> Record:
         """Say how the account of US futures stands."""
+        return {"balance_summary": self.futures_balance()}
+
+    def futures_balance(self) -> Record:
+        """Say how the account of US futures stands, to whoever listens."""
         account = self._state.accounts[CFM]
         standing = account.standing()
         profit = self._totals(account)[0]
@@ -228,28 +232,26 @@ class DerivativesApi:
         }
         kind = "margin_window_type"
         return {
-            "balance_summary": {
-                "futures_buying_power": measure["futures_buying_power"],
-                "total_usd_balance": amount(EXACT.add(spot, futures.total), "USD"),
-                "cbi_usd_balance": amount(spot, "USD"),
-                "cfm_usd_balance": amount(futures.total, "USD"),
-                "total_open_orders_hold_amount": measure["total_hold"],
-                "unrealized_pnl": amount(profit, "USD"),
-                "daily_realized_pnl": amount(ZERO, "USD"),
-                "initial_margin": measure["initial_margin"],
-                "available_margin": amount(free, "USD"),
-                "liquidation_threshold": measure["maintenance_margin"],
-                "liquidation_buffer_amount": amount(buffer, "USD"),
-                "liquidation_buffer_percentage": measure["liquidation_buffer_percentage"],
-                "intraday_margin_window_measure": {
-                    kind: "FCM_MARGIN_WINDOW_TYPE_INTRADAY",
-                    **measure,
-                },
-                "overnight_margin_window_measure": {
-                    kind: "FCM_MARGIN_WINDOW_TYPE_OVERNIGHT",
-                    **measure,
-                },
-            }
+            "futures_buying_power": measure["futures_buying_power"],
+            "total_usd_balance": amount(EXACT.add(spot, futures.total), "USD"),
+            "cbi_usd_balance": amount(spot, "USD"),
+            "cfm_usd_balance": amount(futures.total, "USD"),
+            "total_open_orders_hold_amount": measure["total_hold"],
+            "unrealized_pnl": amount(profit, "USD"),
+            "daily_realized_pnl": amount(ZERO, "USD"),
+            "initial_margin": measure["initial_margin"],
+            "available_margin": amount(free, "USD"),
+            "liquidation_threshold": measure["maintenance_margin"],
+            "liquidation_buffer_amount": amount(buffer, "USD"),
+            "liquidation_buffer_percentage": measure["liquidation_buffer_percentage"],
+            "intraday_margin_window_measure": {
+                kind: "FCM_MARGIN_WINDOW_TYPE_INTRADAY",
+                **measure,
+            },
+            "overnight_margin_window_measure": {
+                kind: "FCM_MARGIN_WINDOW_TYPE_OVERNIGHT",
+                **measure,
+            },
         }
 
     def futures_positions(self, _: ApiRequest) -> Record:

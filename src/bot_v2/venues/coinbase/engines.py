@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Final
 
 from bot_v2.features.brokerages.core.fields import FrozenMapping
@@ -12,7 +11,6 @@ from bot_v2.shared.types import Clock
 from bot_v2.simulation.account import AccountKind, AccountSettings
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.fees import MakerTakerFees
-from bot_v2.venues.coinbase.keys import seeded_uuid
 from bot_v2.venues.coinbase.listings import CFM, INTX, SPOT, Listing
 
 D = Decimal
@@ -33,24 +31,6 @@ FEES: Final = {
     CFM: MakerTakerFees(maker=D("0.0002"), taker=D("0.0003")),
 }
 """What trades cost, by account."""
-
-
-class IdCounter:
-    """Makes ids of the form of random UUIDs, the same ones for the same seed.
-
-    Args:
-        seed: what they are drawn from.
-    """
-
-    def __init__(self, seed: int) -> None:
-        """Start with the first."""
-        self._next = partial(seeded_uuid, seed, "id")
-        self._count = 0
-
-    def __call__(self) -> str:
-        """Return the next id."""
-        self._count += 1
-        return self._next(self._count)
 
 
 def open_engine(

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -29,6 +30,9 @@ from bot_v2.venues.requests import ApiAnswer, ApiRequest, Endpoint, RefusedError
 
 LIFETIME_S: Final = 30
 """How far a request's timestamp may be from the server's time."""
+
+VERIFY_PATH: Final = "/users/self/verify"
+"""What a subscription is signed as a request for."""
 
 # In this order: the first class that fits decides.
 ANSWERS: Final[tuple[tuple[type[BrokerageError], int, str], ...]] = (
@@ -82,14 +86,31 @@ class ExchangeDialect:
         for name, value in given.items():
             if not value:
                 raise refused(401, f"CB-ACCESS-{name.upper()} header is required")
+        status, problem = self._problem(given, request.method, request.target, request.content)
+        if problem is not None:
+            raise refused(status, problem)
+
+    def feed_problem(self, given: Mapping[str, str]) -> str | None:
+        """Return what is wrong with the fields that sign a subscription. None: nothing.
+
+        Source: https://docs.cdp.coinbase.com/exchange/websocket-feed/authentication
+        """
+        return self._problem(given, "GET", VERIFY_PATH, b"")[1]
+
+    def _problem(
+        self, given: Mapping[str, str], method: str, target: str, content: bytes
+    ) -> tuple[int, str | None]:
         if not _same(given["key"], self._key.key):
-            raise refused(401, "Invalid API Key")
+            return 401, "Invalid API Key"
         if not self._is_fresh(given["timestamp"]):
-            raise refused(400, "request timestamp expired")
+            return 400, "request timestamp expired"
         if not _same(given["passphrase"], self._key.passphrase):
-            raise refused(401, "Invalid Passphrase")
-        if not _same(given["sign"], signature(self._key, given["timestamp"], request)):
-            raise refused(401, "invalid signature")
+            return 401, "Invalid Passphrase"
+        if not _same(
+            given["sign"], signature(self._key, given["timestamp"], method, target, content)
+        ):
+            return 401, "invalid signature"
+        return 200, None
 
     def _is_fresh(self, timestamp: str) -> bool:
         try:
@@ -129,10 +150,10 @@ class ExchangeDialect:
         return said(500, "Internal server error")
 
 
-def signature(key: ExchangeKey, timestamp: str, request: ApiRequest) -> str:
+def signature(key: ExchangeKey, timestamp: str, method: str, target: str, content: bytes) -> str:
     """Return the signature of a request: HMAC-SHA256 of timestamp, method, target and body."""
-    message = timestamp.encode() + request.method.encode() + request.target.encode()
-    digest = hmac.new(base64.b64decode(key.secret), message + request.content, hashlib.sha256)
+    message = f"{timestamp}{method}{target}".encode() + content
+    digest = hmac.new(base64.b64decode(key.secret), message, hashlib.sha256)
     return base64.b64encode(digest.digest()).decode()
 
 

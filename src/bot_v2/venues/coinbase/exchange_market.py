@@ -16,9 +16,10 @@ from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.coinbase.candles import CandleMaker, MadeCandle
 from bot_v2.venues.coinbase.exchange_dialect import refused
 from bot_v2.venues.coinbase.exchange_paging import page_of
-from bot_v2.venues.coinbase.keys import seeded_uuid
 from bot_v2.venues.coinbase.listings import FIAT, NAMES, Listing
+from bot_v2.venues.coinbase.sequences import Sequences
 from bot_v2.venues.coinbase.texts import moment_from_text, moment_text, padded, plain
+from bot_v2.venues.ids import seeded_uuid
 from bot_v2.venues.requests import ApiAnswer, ApiRequest, Record
 from bot_v2.venues.state import VenueState
 
@@ -48,6 +49,7 @@ class ExchangeMarket:
         seed: what ids are drawn from.
         opened_at: when the account was opened.
         page_max: how many items a page has at most.
+        sequences: numbers what is said of products.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class ExchangeMarket:
         seed: int,
         opened_at: datetime,
         page_max: int,
+        sequences: Sequences,
     ) -> None:
         """Answer for one profile."""
         self._state = state
@@ -72,6 +75,7 @@ class ExchangeMarket:
         self._seed = seed
         self._opened_at = opened_at
         self._page_max = page_max
+        self._sequences = sequences
 
     # The market
 
@@ -86,6 +90,10 @@ class ExchangeMarket:
 
     def currencies(self, _: ApiRequest) -> list[Record]:
         """Say the currencies and coins."""
+        return self.all_currencies()
+
+    def all_currencies(self) -> list[Record]:
+        """Say the currencies and coins, to whoever listens."""
         return [
             {
                 "id": one,
@@ -103,6 +111,10 @@ class ExchangeMarket:
 
     def products(self, _: ApiRequest) -> list[Record]:
         """Say what can be traded."""
+        return self.all_products()
+
+    def all_products(self) -> list[Record]:
+        """Say what can be traded, to whoever listens."""
         return [self._product(one) for one in self._listings.values()]
 
     def product(self, request: ApiRequest) -> Record:
@@ -148,9 +160,8 @@ class ExchangeMarket:
             return [self._level(listing, one, level) for one in levels[:most]]
 
         moment = book.timestamp or self._state.clock()
-        sequence = (moment - EPOCH) // timedelta(microseconds=1)
         return {
-            "sequence": sequence,
+            "sequence": self._sequences.last(listing.product_id),
             "bids": told(book.bids),
             "asks": told(book.asks),
             "auction_mode": False,

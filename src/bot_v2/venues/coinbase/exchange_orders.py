@@ -113,7 +113,8 @@ class ExchangeOrders:
         self._user_id = user_id
         self._ids = ids
         self._page_max = page_max
-        self._placed: dict[str, Placed] = {}
+        self.placed: dict[str, Placed] = {}
+        """What orders were placed with, by id."""
         self._by_client: dict[UUID, str] = {}
 
     # Writes
@@ -138,8 +139,8 @@ class ExchangeOrders:
     ) -> Order:
         # A client_oid is a tag: nobody looks whether it was used, so the engine has ids of its own.
         order = self._account.engine.place(asked, client_order_id=self._ids())
-        self._placed[order.order_id] = Placed(
-            number=len(self._placed) + 1,
+        self.placed[order.order_id] = Placed(
+            number=len(self.placed) + 1,
             client_oid=None if client_oid is None else str(client_oid),
             funds=funds,
             post_only=asked.post_only,
@@ -197,14 +198,14 @@ class ExchangeOrders:
         found = [
             order
             for order in self._account.orders()
-            if order.order_id in self._placed
+            if order.order_id in self.placed
             and (product is None or order.symbol == product)
             and ("all" in statuses or self._status(order) in statuses)
             and (start is None or _placed_at(order) >= moment_from_text(start))
             and (end is None or _placed_at(order) <= moment_from_text(end))
         ]
         page, headers = page_of(
-            found, lambda order: self._placed[order.order_id].number, request, self._page_max
+            found, lambda order: self.placed[order.order_id].number, request, self._page_max
         )
         return ApiAnswer(200, [self._said(order) for order in page], headers)
 
@@ -228,7 +229,7 @@ class ExchangeOrders:
         if name.startswith(CLIENT):
             client_oid = uuid_from_text(name.removeprefix(CLIENT))
             order_id = "" if client_oid is None else self._by_client.get(client_oid, "")
-        if order_id not in self._placed:
+        if order_id not in self.placed:
             raise refused(404, "order not found")
         return self._account.order(order_id)
 
@@ -246,7 +247,7 @@ class ExchangeOrders:
     # What is said
 
     def _said(self, order: Order) -> Record:
-        placed = self._placed[order.order_id]
+        placed = self.placed[order.order_id]
         fills = self._account.fills_of(order.order_id)
         fees = value = ZERO
         for fill in fills:
@@ -270,11 +271,10 @@ class ExchangeOrders:
             "status": self._status(order),
             "settled": not live and bool(order.filled_quantity),
         }
+        size = order.quantity if placed.funds is None else None
         optional: dict[str, object] = {
             "client_oid": placed.client_oid,
-            "size": None
-            if placed.funds is not None or order.quantity is None
-            else padded(order.quantity, 8),
+            "size": None if size is None else padded(size, 8),
             "funds": None if order.notional is None else padded(order.notional, 16),
             "specified_funds": None if placed.funds is None else padded(placed.funds, 16),
             "price": None if order.price is None else padded(order.price, 8),

@@ -6,18 +6,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from starlette.routing import BaseRoute, WebSocketRoute
+
 from bot_v2.shared.types import Clock
 from bot_v2.simulation.clock import utc_now
 from bot_v2.simulation.fees import MakerTakerFees
 from bot_v2.venues.clock import VenueClock
 from bot_v2.venues.coinbase.candles import CandleMaker
-from bot_v2.venues.coinbase.engines import BALANCES, OPENING_VALUE, IdCounter, open_engine
+from bot_v2.venues.coinbase.engines import BALANCES, OPENING_VALUE, open_engine
+from bot_v2.venues.coinbase.exchange_channels import ExchangeChannels
 from bot_v2.venues.coinbase.exchange_dialect import ExchangeDialect
+from bot_v2.venues.coinbase.exchange_feed import ExchangeFeed
+from bot_v2.venues.coinbase.exchange_lifecycle import Lifecycle
 from bot_v2.venues.coinbase.exchange_market import ExchangeMarket
 from bot_v2.venues.coinbase.exchange_orders import ExchangeOrders
-from bot_v2.venues.coinbase.keys import ExchangeKey, exchange_key, seeded_uuid
+from bot_v2.venues.coinbase.keys import ExchangeKey, exchange_key
 from bot_v2.venues.coinbase.listings import SPOT, SPOT_LISTINGS, Listing
+from bot_v2.venues.coinbase.sequences import Sequences
 from bot_v2.venues.faults import FaultPlan
+from bot_v2.venues.ids import IdCounter, seeded_uuid
 from bot_v2.venues.market import opening_book
 from bot_v2.venues.rate_limits import PRIVATE, PUBLIC, RateLimit, by_class
 from bot_v2.venues.requests import ApiRequest, Endpoint
@@ -40,7 +47,7 @@ LIMITS: Final = {
 
 
 class CoinbaseExchangeVenue(Venue):
-    """The Exchange API: spot, without streams.
+    """The Exchange API: spot, and its WebSocket feed.
 
     Args:
         seed: what keys, ids, the opening market and candles are drawn from.
@@ -78,6 +85,7 @@ class CoinbaseExchangeVenue(Venue):
         self._orders = ExchangeOrders(
             state, account, self._listings, self.profile_id, user_id, ids, page_max
         )
+        sequences = Sequences(venue_clock())
         self._prices = ExchangeMarket(
             state,
             account,
@@ -88,8 +96,35 @@ class CoinbaseExchangeVenue(Venue):
             seed,
             venue_clock(),
             page_max,
+            sequences,
         )
         self.reset_market()
+        ids_by_symbol = {one.product.symbol: one.product_id for one in listed}
+        lifecycle = Lifecycle(
+            state,
+            account,
+            self._orders,
+            ids_by_symbol,
+            sequences,
+            self.profile_id,
+            user_id,
+            seed,
+        )
+        channels = ExchangeChannels(state, self._listings, self._prices, sequences, seed)
+        self._feed = ExchangeFeed(state, plan, self._dialect, channels, lifecycle, self.call)
+
+    def on_faults_cleared(self) -> None:
+        """Tell what was held back."""
+        self._feed.release()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the feed."""
+        return [WebSocketRoute("/", self._feed.serve), WebSocketRoute("/ws", self._feed.serve)]
+
+    def forget(self, order_id: str) -> None:
+        """Know nothing of an order any more: what the broker does, in time, with unfilled ones."""
+        with self.state.lock:
+            self._orders.placed.pop(order_id, None)
 
     def reset_market(self) -> None:
         """Put every product where it started."""

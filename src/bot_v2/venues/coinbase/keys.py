@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import uuid
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import attrs
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from bot_v2.venues.ids import seeded_bytes, seeded_uuid
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
@@ -51,7 +51,7 @@ class ExchangeKey:
 
 def ecdsa_key(seed: int, label: str = "ecdsa", scopes: Iterable[str] = (VIEW, TRADE)) -> ApiKey:
     """Return a key that signs with ES256."""
-    number = int.from_bytes(_bytes(seed, label) + _bytes(seed, label, "more"), "big")
+    number = int.from_bytes(seeded_bytes(seed, label) + seeded_bytes(seed, label, "more"), "big")
     private = ec.derive_private_key(number % (_P256_ORDER - 1) + 1, ec.SECP256R1())
     pem = private.private_bytes(
         serialization.Encoding.PEM,
@@ -68,7 +68,7 @@ def ecdsa_key(seed: int, label: str = "ecdsa", scopes: Iterable[str] = (VIEW, TR
 
 def ed25519_key(seed: int, label: str = "ed25519", scopes: Iterable[str] = (VIEW, TRADE)) -> ApiKey:
     """Return a key that signs with Ed25519; its secret is the seed and the public key in base64."""
-    raw = _bytes(seed, label)
+    raw = seeded_bytes(seed, label)
     private = ed25519.Ed25519PrivateKey.from_private_bytes(raw)
     public = private.public_key().public_bytes(
         serialization.Encoding.Raw, serialization.PublicFormat.Raw
@@ -83,23 +83,14 @@ def ed25519_key(seed: int, label: str = "ed25519", scopes: Iterable[str] = (VIEW
 
 def exchange_key(seed: int) -> ExchangeKey:
     """Return a key of the Exchange API."""
+    secret = seeded_bytes(seed, "exchange a") + seeded_bytes(seed, "exchange b")
     return ExchangeKey(
-        key=_bytes(seed, "exchange key").hex(),
-        secret=base64.b64encode(_bytes(seed, "exchange a") + _bytes(seed, "exchange b")).decode(),
-        passphrase=_bytes(seed, "passphrase").hex()[:10],
+        key=seeded_bytes(seed, "exchange key").hex(),
+        secret=base64.b64encode(secret).decode(),
+        passphrase=seeded_bytes(seed, "passphrase").hex()[:10],
     )
-
-
-def seeded_uuid(seed: int, *parts: object) -> str:
-    """Return a UUID of the form of a random one, which the seed and the parts alone decide."""
-    return str(uuid.UUID(bytes=_bytes(seed, *parts)[:16], version=4))
 
 
 def _name(seed: int, label: str) -> str:
     organization = seeded_uuid(seed, "organization")
     return f"organizations/{organization}/apiKeys/{seeded_uuid(seed, 'key', label)}"
-
-
-def _bytes(seed: int, *parts: object) -> bytes:
-    text = "/".join(str(part) for part in (seed, *parts))
-    return hashlib.sha256(text.encode()).digest()

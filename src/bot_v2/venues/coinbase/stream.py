@@ -5,16 +5,13 @@ Source: https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from bot_v2.features.brokerages.core.events import OrderEvent
 from bot_v2.features.brokerages.core.market_data import Trade
@@ -22,17 +19,17 @@ from bot_v2.simulation.faults import Fault
 from bot_v2.venues.account import VenueAccount
 from bot_v2.venues.coinbase.channels import Channels
 from bot_v2.venues.coinbase.dialect import AdvancedDialect
+from bot_v2.venues.coinbase.listings import CFM
 from bot_v2.venues.coinbase.texts import moment_text
 from bot_v2.venues.exact_json import to_json
 from bot_v2.venues.faults import FaultPlan
 from bot_v2.venues.pipe import FramePipe
 from bot_v2.venues.requests import Record
+from bot_v2.venues.sockets import converse
 from bot_v2.venues.state import VenueState
 
 SUBSCRIBE_WITHIN_S: Final = 5.0
 """How long a connection may stay without a subscription (the page of the WebSocket overview)."""
-
-HEARTBEAT_S: Final = 1.0
 
 HEARTBEATS: Final = "heartbeats"
 USER: Final = "user"
@@ -40,13 +37,34 @@ LEVEL2: Final = "level2"
 TICKER: Final = "ticker"
 TICKER_BATCH: Final = "ticker_batch"
 TRADES: Final = "market_trades"
+CANDLES: Final = "candles"
+STATUS: Final = "status"
+FUTURES_BALANCE: Final = "futures_balance_summary"
 SPOKEN: Final = {LEVEL2: "l2_data"}
 """What a channel is called in its messages, where that is another name."""
 
 BATCH_BEATS: Final = 5
 """How many heartbeats lie between two batches of tickers: five seconds, by the reference."""
 
-CHANNELS: Final = frozenset({HEARTBEATS, USER, LEVEL2, TICKER, TICKER_BATCH, TRADES})
+STATUS_BEATS: Final = 5
+"""How many heartbeats lie between two messages of the channel status."""
+
+NEED_KEY: Final = frozenset({USER, FUTURES_BALANCE})
+WITHOUT_PRODUCTS: Final = frozenset({USER, HEARTBEATS, FUTURES_BALANCE})
+
+CHANNELS: Final = frozenset(
+    {
+        HEARTBEATS,
+        USER,
+        LEVEL2,
+        TICKER,
+        TICKER_BATCH,
+        TRADES,
+        CANDLES,
+        STATUS,
+        FUTURES_BALANCE,
+    }
+)
 
 OPERATIONS: Final = {
     USER: ("stream_orders",),
@@ -54,6 +72,9 @@ OPERATIONS: Final = {
     TICKER: ("stream_quotes",),
     TICKER_BATCH: ("stream_quotes",),
     TRADES: ("stream_quotes",),
+    CANDLES: ("stream_candles",),
+    STATUS: ("stream_status",),
+    FUTURES_BALANCE: ("stream_account",),
 }
 
 
@@ -108,23 +129,18 @@ class StreamHub:
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection until it ends."""
-        await socket.accept()
         listener = Listener(FramePipe(self._plan))
-        tasks = [
-            asyncio.ensure_future(self._read(socket, listener)),
-            asyncio.ensure_future(_write(socket, listener.pipe)),
-            asyncio.ensure_future(self._beat(listener)),
-        ]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await converse(
+                socket,
+                listener.pipe,
+                lambda text: self._hear(listener, text),
+                lambda beat: self._beat(listener, beat),
+                SUBSCRIBE_WITHIN_S,
+            )
         finally:
             with self._state.lock:
                 self._listeners.discard(listener)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(RuntimeError, OSError, WebSocketDisconnect):
-                await socket.close()
 
     def release(self) -> None:
         """Tell what a fault held back."""
@@ -134,13 +150,6 @@ class StreamHub:
             self._call(listener.pipe.release)
 
     # What arrives
-
-    async def _read(self, socket: WebSocket, listener: Listener) -> None:
-        with suppress(WebSocketDisconnect, asyncio.TimeoutError):
-            text = await asyncio.wait_for(socket.receive_text(), SUBSCRIBE_WITHIN_S)
-            while True:
-                self._hear(listener, text)
-                text = await socket.receive_text()
 
     def _hear(self, listener: Listener, text: str) -> None:
         with self._state.lock:
@@ -159,7 +168,7 @@ class StreamHub:
         self._plan.count(OPERATIONS.get(channel, ()))
         products = self._products(message.get("product_ids"))
         token = message.get("jwt")
-        if token or channel == USER:
+        if token or channel in NEED_KEY:
             key = self._dialect.stream_key(str(token), self._state.clock.outside())
             if key is None:
                 raise ValueError("authentication failure")
@@ -180,13 +189,15 @@ class StreamHub:
         return [str(one) for one in given]
 
     def _subscribe(self, listener: Listener, channel: str, products: list[str]) -> None:
-        if channel not in (USER, HEARTBEATS) and not products:
+        if channel not in WITHOUT_PRODUCTS and not products:
             raise ValueError(f"channel {channel} needs product_ids")
         self._listeners.add(listener)
         listener.products.setdefault(channel, set()).update(products)
+        # The live orders come by fifties, a message each; everything else in one.
         events = self._snapshots(channel, products)
-        if events:
-            self._push(listener, channel, events)
+        for part in [[event] for event in events] if channel == USER else [events]:
+            if part:
+                self._push(listener, channel, part)
 
     def _snapshots(self, channel: str, products: list[str]) -> list[Record]:
         said = self._channels
@@ -196,8 +207,14 @@ class StreamHub:
             return [said.tickers("snapshot", products)]
         if channel == TRADES:
             return [said.trades_snapshot(products)]
+        if channel == CANDLES:
+            return [said.candles("snapshot", products)]
+        if channel == STATUS:
+            return [said.status(products)]
+        if channel == FUTURES_BALANCE:
+            return [said.futures_balance("snapshot")]
         if channel == USER:
-            return [said.orders_snapshot(set(products))]
+            return said.orders_snapshots(set(products))
         return []
 
     def _unsubscribe(self, listener: Listener, channel: str, products: list[str]) -> None:
@@ -221,37 +238,43 @@ class StreamHub:
 
     # What is told
 
-    def orders_changed(self, account: VenueAccount, events: list[OrderEvent]) -> None:  # noqa: ARG002 - orders are the venue's, whatever the account
-        """Tell who listens to orders."""
+    def orders_changed(self, account: VenueAccount, events: list[OrderEvent]) -> None:
+        """Tell who listens to orders, and to what US futures are held with."""
+        if account.name == CFM:
+            for listener in self._listeners:
+                if FUTURES_BALANCE in listener.products:
+                    told = self._channels.futures_balance("update")
+                    self._push(listener, FUTURES_BALANCE, [told])
         if not any(USER in one.products for one in self._listeners):
             return
         for event in events:
-            told = self._channels.order_update(event.order.order_id)
-            if told is None:
+            update_of = self._channels.order_update(event.order.order_id)
+            if update_of is None:
                 continue
-            product_id, record = told
+            product_id, record = update_of
             update: Record = {"type": "update", "orders": [record]}
             for listener in self._hearing(USER, product_id):
                 self._push(listener, USER, [update])
 
     def traded(self, trades: list[Trade]) -> None:
-        """Tell who listens to trades."""
+        """Tell who listens to trades and tickers: both speak when there was a trade."""
         for trade in trades:
             product_id, record = self._channels.trade_update(trade)
             update: Record = {"type": "update", "trades": [record]}
             for listener in self._hearing(TRADES, product_id):
                 self._push(listener, TRADES, [update])
-
-    def books_changed(self, symbols: set[str]) -> None:
-        """Tell who listens to books and tickers."""
-        for product_id, event in self._channels.book_updates(symbols):
-            for listener in self._hearing(LEVEL2, product_id):
-                self._push(listener, LEVEL2, [event])
+        for product_id in dict.fromkeys(self._channels.product_of(one.symbol) for one in trades):
             for listener in self._hearing(TICKER, product_id):
                 ticker = self._channels.tickers("update", [product_id])
                 self._push(listener, TICKER, [ticker])
             for listener in self._hearing(TICKER_BATCH, product_id):
                 listener.batch.add(product_id)
+
+    def books_changed(self, symbols: set[str]) -> None:
+        """Tell who listens to books."""
+        for product_id, event in self._channels.book_updates(symbols):
+            for listener in self._hearing(LEVEL2, product_id):
+                self._push(listener, LEVEL2, [event])
 
     def _hearing(self, channel: str, product_id: str) -> Iterable[Listener]:
         return [one for one in self._listeners if one.hears(channel, product_id)]
@@ -266,19 +289,26 @@ class StreamHub:
         # By the loop, so that what was told under one lock is told in that order.
         self._call(lambda: listener.pipe.push(operations, build))
 
-    async def _beat(self, listener: Listener) -> None:
-        for beat in itertools.count(1):
-            await asyncio.sleep(HEARTBEAT_S)
-            if beat % BATCH_BEATS == 0:
-                self._tell_batch(listener)
-            if HEARTBEATS in listener.products and not self._plan.lasts(Fault.MUTE_STREAM):
-                listener.heartbeats += 1
-                now = self._state.clock() + self._state.skew
-                event: Record = {
-                    "current_time": f"{now:%Y-%m-%d %H:%M:%S.%f}000 +0000 UTC",
-                    "heartbeat_counter": listener.heartbeats,
-                }
-                self._push(listener, HEARTBEATS, [event])
+    def _beat(self, listener: Listener, beat: int) -> None:
+        if beat % BATCH_BEATS == 0:
+            self._tell_batch(listener)
+        if self._plan.lasts(Fault.MUTE_STREAM):
+            return
+        with self._state.lock:
+            candles = sorted(listener.products.get(CANDLES, ()))
+            if candles:
+                self._push(listener, CANDLES, [self._channels.candles("update", candles)])
+            if STATUS in listener.products and beat % STATUS_BEATS == 0:
+                products = sorted(listener.products[STATUS])
+                self._push(listener, STATUS, [self._channels.status(products)])
+        if HEARTBEATS in listener.products:
+            listener.heartbeats += 1
+            now = self._state.clock() + self._state.skew
+            event: Record = {
+                "current_time": f"{now:%Y-%m-%d %H:%M:%S.%f}000 +0000 UTC",
+                "heartbeat_counter": listener.heartbeats,
+            }
+            self._push(listener, HEARTBEATS, [event])
 
     def _tell_batch(self, listener: Listener) -> None:
         with self._state.lock:
@@ -286,14 +316,6 @@ class StreamHub:
             if products:
                 batch = self._channels.tickers("update", products)
                 self._push(listener, TICKER_BATCH, [batch])
-
-
-async def _write(socket: WebSocket, pipe: FramePipe) -> None:
-    while (frame := await pipe.frames.get()) is not None:
-        try:
-            await socket.send_text(frame.decode())
-        except (RuntimeError, WebSocketDisconnect, OSError):
-            return
 
 
 def _frame(channel: str, now: datetime, number: int, events: list[Record]) -> bytes:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
 import attrs
 
 from bot_v2.features.brokerages.core.decimals import EXACT
+from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.events import OrderEvent
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.market_data import Trade
+from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.features.brokerages.core.orders import Order
@@ -197,14 +200,17 @@ class TicketBook:
         """Need not know: stops go by what is on offer."""
 
     def books_changed(self, symbols: set[str]) -> None:
-        """Note which stops were reached."""
+        """Note which stops were reached; one that waited for its price gets its own limit then."""
         for ticket in self._stops:
             if ticket.terms.listing.product.symbol in symbols:
                 order = ticket.account.engine.get_order(ticket.legs[0])
                 ticket.has_triggered = order.filled_quantity > 0 or (
                     order.status in LIVE_STATUSES and self._is_reached(ticket)
                 )
+        triggered = [ticket for ticket in self._stops if ticket.has_triggered]
         self._stops = [ticket for ticket in self._stops if not ticket.has_triggered]
+        for ticket in triggered:
+            _set_own_limit(ticket)
 
     def _is_reached(self, ticket: Ticket) -> bool:
         quote, stop = (
@@ -213,9 +219,23 @@ class TicketBook:
         )
         if stop is None:
             return False
-        if ticket.terms.side is OrderSide.BUY:
-            return quote.ask is not None and quote.ask >= stop
-        return quote.bid is not None and quote.bid <= stop
+        is_buy = ticket.terms.side is OrderSide.BUY
+        price = quote.ask if is_buy else quote.bid
+        if price is None:
+            return False
+        waits_above = is_buy is not ticket.terms.waits_for_return
+        return price >= stop if waits_above else price <= stop
+
+
+def _set_own_limit(ticket: Ticket) -> None:
+    terms, engine = ticket.terms, ticket.account.engine
+    if terms.first_price == terms.limit_price:
+        return
+    order = engine.get_order(ticket.legs[0])
+    if order.status in LIVE_STATUSES:
+        # What the account cannot pay for stays at the trigger's price.
+        with suppress(BrokerageError):
+            engine.modify(order.order_id, OrderModification(price=terms.limit_price))
 
 
 def _status(legs: list[Order], filled: Decimal, size: Decimal | None) -> OrderStatus:

@@ -22,11 +22,10 @@ from bot_v2.venues.coinbase.engines import (
     BALANCES,
     FEES,
     OPENING_VALUE,
-    IdCounter,
     open_engine,
 )
 from bot_v2.venues.coinbase.jwt_check import JwtCheck
-from bot_v2.venues.coinbase.keys import TRADE, VIEW, ApiKey, ecdsa_key, ed25519_key, seeded_uuid
+from bot_v2.venues.coinbase.keys import TRADE, VIEW, ApiKey, ecdsa_key, ed25519_key
 from bot_v2.venues.coinbase.listings import ALL_LISTINGS, CFM, INTX, SPOT, Listing
 from bot_v2.venues.coinbase.market_api import MarketApi
 from bot_v2.venues.coinbase.order_records import OrderWriter
@@ -35,6 +34,7 @@ from bot_v2.venues.coinbase.placing import Placing
 from bot_v2.venues.coinbase.stream import StreamHub
 from bot_v2.venues.coinbase.tickets import TicketBook, leg_for
 from bot_v2.venues.faults import FaultPlan
+from bot_v2.venues.ids import IdCounter, seeded_uuid
 from bot_v2.venues.market import opening_book
 from bot_v2.venues.rate_limits import PRIVATE, PUBLIC, RateLimit
 from bot_v2.venues.requests import ApiRequest, Endpoint, RefusedError
@@ -100,7 +100,14 @@ class CoinbaseVenue(Venue):
         self._derivatives = DerivativesApi(state, self._listings, portfolios[INTX], seed)
         self._app = CoinbaseAppApi(state, self._listings, seed, venue_clock())
         self.reset_market()
-        channels = Channels(state, self._listings, self._tickets, writer, candles)
+        channels = Channels(
+            state,
+            self._listings,
+            self._tickets,
+            writer,
+            candles,
+            self._derivatives.futures_balance,
+        )
         self._hub = StreamHub(state, plan, self._dialect, channels, self.call)
 
     @property

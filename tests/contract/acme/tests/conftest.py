@@ -17,6 +17,6 @@ def venue() -> Iterator[AcmeVenue]:
 @pytest.fixture
 def brokerage(venue: AcmeVenue) -> Iterator[IBrokerage]:
     """Acme as this distribution's entry point makes it."""
-    acme = create_brokerage("acme", {"url": venue.url, "api_key": "made-up", "timeout_s": 0.2})
+    acme = create_brokerage("acme", {"url": venue.url, "api_key": "made-up", "timeout_s": 1.0})
     yield acme
     acme.disconnect()

@@ -90,18 +90,11 @@ NAMES: Final = {
     "V14": "a key without the permission",
 }
 
-STREAMS: Final = "the adapter declares no streams"
 TOKENS: Final = "keys do not expire, and each request is signed anew: there is nothing to refresh"
 GATEWAY: Final = "Interactive Brokers' gateway alone"
 
 NOT_HERE: Final = {
     # why a fault does not apply
-    "T16": STREAMS,
-    "T17": STREAMS,
-    "T18": STREAMS,
-    "P04": STREAMS,
-    "P05": f"{STREAMS}, and adds nothing up: each read is whole (P19)",
-    "P09": f"{STREAMS}: each book is read whole",
     "S03": "both APIs keep the client id, and find an order by it",
     "S13": "the adapter declares no OCO: an exit is one order with two prices",
     "S15": "the adapter declares no orders of several legs",

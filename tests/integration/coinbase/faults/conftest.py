@@ -25,6 +25,7 @@ from bot_v2.features.brokerages.http.transport import HttpTransport
 from bot_v2.venues.coinbase.keys import ApiKey
 from bot_v2.venues.coinbase.venue import CoinbaseVenue
 from tests.integration.coinbase.faults.front import Front
+from tests.integration.coinbase.faults.stream_front import StreamFront
 
 TIMEOUT_S = 0.6
 """How long the adapter waits here, in seconds."""
@@ -35,6 +36,9 @@ BOUNDS = HttpSettings(
     retry_wait_initial_s=0.01,
     retry_wait_max_s=0.02,
 )
+
+SILENCE_S = 2.5
+"""How long the adapter takes a silent stream, in seconds; it has a heartbeat of one."""
 
 SYMBOL = "BTC-USD"
 PERPETUAL = "BTC-USDC-PERP"
@@ -74,6 +78,8 @@ class Bench:
     """The simulator."""
     front: Front
     """What stands before it."""
+    stream_front: StreamFront
+    """What stands before its streams."""
     closing: list[Callable[[], None]] = attrs.field(factory=list)
     """What is to be done at the end."""
     orders_max: int = 1
@@ -97,6 +103,8 @@ class Bench:
             "cdp_private_key": signer.secret,
             "api_base": base or (self.venue.url if direct else self.front.url),
             "timeout_s": bounds.total_timeout_s,
+            "ws_url": self.stream_front.url,
+            "stream_silence_s": SILENCE_S,
             **given,
         }
         transport = HttpTransport(bounds, tls=tls)
@@ -144,8 +152,12 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     """The simulator and the front; at the end no order may have been placed twice."""
-    with CoinbaseVenue(page_max=2) as venue, Front(venue.port) as front:
-        made = Bench(venue, front)
+    with (
+        CoinbaseVenue(page_max=2) as venue,
+        Front(venue.port) as front,
+        StreamFront(venue.stream_url) as stream_front,
+    ):
+        made = Bench(venue, front, stream_front)
         yield made
         venue.clear_faults()
         for close in made.closing:

@@ -38,12 +38,7 @@ def test_every_test_says_its_number() -> None:
 
 def test_the_reasons_hold() -> None:
     """What is said not to apply for want of a capability is not declared."""
-    absent = {
-        Capability.QUOTE_STREAM,
-        Capability.ORDER_STREAM,
-        Capability.OCO,
-        Capability.MULTI_LEG,
-    }
+    absent = {Capability.OCO, Capability.MULTI_LEG}
     for adapter in (CoinbaseBrokerage, CoinbaseExchangeBrokerage):
         assert not absent & adapter.capabilities
 

@@ -217,7 +217,7 @@ def test_p13_a_success_without_an_id(
     assert bench.the_order(broker).client_order_id == REF
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1_000", "ten", "0x10"])
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1,000", "ten", "0x10"])
 def test_p14_numbers_that_are_none(bench: Bench, broker: CoinbaseBrokerage, text: str) -> None:
     """P14: a text that is no finite number is an error, and never a quantity."""
     order_id = place(broker)

@@ -22,6 +22,7 @@ from bot_v2.features.brokerages.coinbase.errors import (
 )
 from bot_v2.features.brokerages.coinbase.market import API
 from bot_v2.features.brokerages.coinbase.reads import AdvancedReads
+from bot_v2.features.brokerages.coinbase.stream import AdvancedOrders, AdvancedQuotes
 from bot_v2.features.brokerages.core.account_summary import AccountRef
 from bot_v2.features.brokerages.core.brokerage import IBrokerage
 from bot_v2.features.brokerages.core.capabilities import Capability
@@ -36,6 +37,7 @@ from bot_v2.features.brokerages.core.errors import (
     PermissionDeniedError,
     UnsupportedOperationError,
 )
+from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent
 from bot_v2.features.brokerages.core.idempotency import (
     DuplicateBehaviour,
     IdempotencyProfile,
@@ -49,6 +51,8 @@ from bot_v2.features.brokerages.core.order_terms import OrderType, TimeInForce
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.features.brokerages.http.calls import Call, Reply
+from bot_v2.features.brokerages.streaming.feed import Talk
+from bot_v2.features.brokerages.streaming.orders import OrderDesk
 
 if TYPE_CHECKING:
     from coinbase.rest import RESTClient
@@ -69,6 +73,8 @@ class CoinbaseBrokerage(AdvancedReads):
             Capability.QUOTES,
             Capability.TRADES,
             Capability.CANDLES,
+            Capability.QUOTE_STREAM,
+            Capability.ORDER_STREAM,
             Capability.ACCOUNTS,
             Capability.FEES,
             Capability.BRACKET,
@@ -203,6 +209,17 @@ class CoinbaseBrokerage(AdvancedReads):
             raise InvalidRequestError(f"there is no position in {symbol}", **call.context())
         body = {"client_order_id": ref, "product_id": product_id}
         return self._send_order(call, f"{API}/orders/close_position", body, ref)
+
+    # Streams.
+
+    def _quotes_talk(self, call: Call, symbols: Mapping[str, str]) -> Talk[QuoteEvent]:
+        return AdvancedQuotes(call, symbols, self._clock)
+
+    def _orders_talk(self, call: Call, desk: OrderDesk) -> Talk[OrderEvent]:
+        self._instruments.current(call)
+        account_id = self._session.account_id(call.operation)
+        sign = self._session.subscription
+        return AdvancedOrders(call, sign, desk, self._instruments, account_id, self._clock)
 
     # How orders are sent and read.
 

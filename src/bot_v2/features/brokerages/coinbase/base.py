@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -29,6 +30,7 @@ from bot_v2.features.brokerages.core.errors import (
     MarketDataUnavailableError,
     UnsupportedOperationError,
 )
+from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent, StreamGap
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.health import BrokerHealth
 from bot_v2.features.brokerages.core.idempotency import IdempotencyProfile
@@ -38,6 +40,10 @@ from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.core.products import Product
 from bot_v2.features.brokerages.http.calls import Call
 from bot_v2.features.brokerages.http.transport import HttpTransport
+from bot_v2.features.brokerages.streaming.feed import Address, Talk
+from bot_v2.features.brokerages.streaming.orders import KnownOrders, OrderAudit, OrderDesk
+from bot_v2.features.brokerages.streaming.settings import StreamSettings
+from bot_v2.features.brokerages.streaming.streams import Streams
 from bot_v2.shared.types import Clock, IdSource
 
 _T = TypeVar("_T")
@@ -88,6 +94,7 @@ class CoinbaseBase(ABC):
         client = CoinbaseClient(settings, clock, nonces, transport)
         self._client = client
         self._session = CoinbaseSession(client, self.place, settings.page_max)
+        self._streams = Streams(StreamSettings(silence_max_s=settings.stream_silence_s), clock)
         self._instruments = Instruments(
             self._read_products,
             settings.products_lifetime_s,
@@ -108,6 +115,14 @@ class CoinbaseBase(ABC):
         """Ask for a sign of life that the credentials are needed for."""
 
     @abstractmethod
+    def _orders(self, call: Call) -> list[Order]:
+        """Read every live order, and those placed in the window, newest first."""
+
+    @abstractmethod
+    def _order(self, call: Call, order_id: str) -> Order:
+        """Read one order."""
+
+    @abstractmethod
     def _read_products(self, call: Call) -> Sequence[tuple[str, Product]]:
         """Read all products, with the broker's ids."""
 
@@ -119,7 +134,8 @@ class CoinbaseBase(ABC):
         return True
 
     def disconnect(self) -> None:
-        """End the session, and close the connections."""
+        """End the session and its streams, and close the connections."""
+        self._streams.close()
         self._session.close()
 
     def is_connected(self) -> bool:
@@ -158,6 +174,61 @@ class CoinbaseBase(ABC):
     def get_product(self, symbol: str) -> Product:
         """Return one product of the list as it was last read."""
         return self._find(self._call("get_product", symbol=symbol), symbol)[0]
+
+    # Streams.
+
+    @abstractmethod
+    def _quotes_talk(self, call: Call, symbols: Mapping[str, str]) -> Talk[QuoteEvent]:
+        """Return what is said on a connection for the best prices of products, by their ids."""
+
+    @abstractmethod
+    def _orders_talk(self, call: Call, desk: OrderDesk) -> Talk[OrderEvent]:
+        """Return what is said on a connection for the account's orders."""
+
+    _order_gone: Callable[[Order], Order] | None = None
+    """Returns what it means that an order that lived is not to be found. None: nothing."""
+
+    def stream_quotes(
+        self, symbols: Sequence[str]
+    ) -> AbstractContextManager[Iterator[QuoteEvent | StreamGap]]:
+        """Yield the best prices of some products, and each change of them.
+
+        The connection is opened on entering. After a gap the prices are told anew.
+        """
+        call = self._call("stream_quotes")
+        self._session.opened(call.operation)
+        if isinstance(symbols, str) or not symbols:
+            raise InvalidFieldError("symbols", symbols, "a sequence of one symbol or more")
+        found = [self._find(call, symbol) for symbol in symbols]
+        wanted = {product_id: product.symbol for product, product_id in found}
+        address = Address(url=self.settings.ws_url, tls=self._session.tls)
+        return self._streams.stream(call, address, lambda: self._quotes_talk(call, wanted))
+
+    def stream_orders(self) -> AbstractContextManager[Iterator[OrderEvent | StreamGap]]:
+        """Yield each change of the account's orders from now on.
+
+        The connection is opened on entering; all streams of orders of this object share one.
+        After a gap, what has changed meanwhile is read and told.
+        """
+        call = self._call("stream_orders")
+        self._session.opened(call.operation)
+        known = KnownOrders()
+
+        def read(order_id: str) -> Order:
+            return self._order(call, order_id)
+
+        audit = OrderAudit(
+            known,
+            lambda: self._orders(call),
+            self.settings.stream_audit_s,
+            find=read,
+            gone=self._order_gone,
+        )
+        desk = OrderDesk(known, audit, read)
+        address = Address(url=self.settings.ws_user_url, tls=self._session.tls)
+        return self._streams.stream(
+            call, address, lambda: self._orders_talk(call, desk), shared=call.operation
+        )
 
     # How the adapters work.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -133,6 +134,14 @@ class CoinbaseClient:
             body=content or None,
             timeout_s=timeout_s or self._settings.timeout_s,
         )
+
+    def subscription(self) -> Mapping[str, str]:
+        """Return the fields of a message that subscribes to a stream: signed now, and for now."""
+        return self._signer.subscription(self._clock() + self._offset)
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the context for TLS that requests are made with."""
+        return self._open().tls()
 
     def _learn_time(self) -> bool:
         """Ask for the broker's time, and return whether it differs from what was thought."""

@@ -131,8 +131,15 @@ def _in_utc(read: datetime) -> datetime:
 
 
 def in_utc(when: datetime | None) -> datetime | None:
-    """Return a moment of a wire record in UTC; None for one that stands for none."""
-    return None if when is None or when.year == 1 else when.astimezone(UTC)
+    """Return a moment of a wire record in UTC; None for one that stands for none.
+
+    Raises:
+        MalformedError: it is beyond all time in UTC.
+    """
+    try:
+        return None if when is None or when.year == 1 else when.astimezone(UTC)
+    except OverflowError as error:
+        raise MalformedError(f"{when} is no moment in UTC") from error
 
 
 def moment_or_none(text: str | None) -> datetime | None:

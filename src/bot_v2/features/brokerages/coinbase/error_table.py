@@ -17,6 +17,7 @@ from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
     BrokerUnavailableError,
     CancelRejectedError,
+    ConnectionError,
     DuplicateOrderError,
     InsufficientFundsError,
     InvalidRequestError,
@@ -44,6 +45,8 @@ class Place(StrEnum):
     """An HTTP error of Advanced Trade."""
     EXCHANGE = "exchange"
     """The message of an HTTP error of the Exchange API; a part of it is enough."""
+    STREAM = "stream"
+    """The message or the reason of an error on a WebSocket of either API; a part is enough."""
 
 
 _REFERENCE: Final = "https://docs.cdp.coinbase.com/api-reference/advanced-trade-api/rest-api/orders"
@@ -62,6 +65,17 @@ ALTRADY: Final = "https://support.altrady.com/en/article/common-coinbase-error-m
 POST_ONLY: Final = "https://github.com/askmike/gekko/issues/2856"
 CLIENT_OID: Final = "https://github.com/coinbase/coinbase-pro-node/issues/345"
 CCXT: Final = "https://github.com/ccxt/ccxt/blob/master/js/src/coinbase.js"
+SUBSCRIBING: Final = "https://github.com/thrasher-corp/gocryptotrader/pull/1421"
+NEEDS_KEY: Final = "https://github.com/ccxt/ccxt/issues/19176"
+SUBSCRIBING_OLD: Final = "https://github.com/coinbase/coinbase-pro-node/issues/174"
+SIGNING_OLD: Final = "https://github.com/coinbase/coinbase-pro-node/pull/110"
+FEED_PRACTICES: Final = "https://docs.cdp.coinbase.com/exchange/websocket-feed/best-practices"
+STREAM_LIMITS: Final = (
+    "https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-rate-limits"
+)
+STREAM_ERRORS: Final = (
+    "https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-overview"
+)
 CCXT_EXCHANGE: Final = "https://github.com/ccxt/ccxt/blob/master/js/src/coinbaseexchange.js"
 
 
@@ -279,6 +293,20 @@ _EXCHANGES: Final[tuple[tuple[str, type[BrokerageError], Outcome | None, str], .
     ("INTERNAL SERVER ERROR", BrokerUnavailableError, None, EXCHANGE_ERRORS),
 )
 
+_STREAMS: Final[tuple[tuple[str, type[BrokerageError], Outcome | None, str], ...]] = (
+    # Advanced Trade also calls a channel that it does not know a failure of authentication.
+    ("AUTHENTICATION FAILURE", AuthenticationError, _REJECTED, STREAM_ERRORS),
+    ("AUTHENTICATION FAILED", AuthenticationError, _REJECTED, CCXT_EXCHANGE),
+    ("COULD NOT BE AUTHENTICATED", AuthenticationError, _REJECTED, SIGNING_OLD),
+    ("REQUIRE AUTHENTICATION", AuthenticationError, _REJECTED, NEEDS_KEY),
+    ("NOT A VALID PRODUCT", InvalidSymbolError, _REJECTED, SUBSCRIBING),
+    ("INVALID PRODUCT ID", InvalidSymbolError, _REJECTED, SUBSCRIBING_OLD),
+    ("RATE LIMIT", RateLimitError, _REJECTED, STREAM_LIMITS),
+    ("ERRSLOWREAD", RateLimitError, _REJECTED, FEED_PRACTICES),
+    ("ERRSLOWCONSUME", ConnectionError, _REJECTED, FEED_PRACTICES),
+    ("MESSAGE TOO BIG", InvalidRequestError, _REJECTED, FEED_PRACTICES),
+)
+
 
 def _rows() -> Iterator[Row]:
     for kind, words in _PLACEMENTS.items():
@@ -289,7 +317,8 @@ def _rows() -> Iterator[Row]:
     yield Row(Place.EDIT, "ORDER_NOT_FOUND", OrderNotFoundError, _REJECTED, EDIT_ORDER)
     for word in _EDITS:
         yield Row(Place.EDIT, word, ModifyRejectedError, _REJECTED, EDIT_ORDER)
-    for place, table in ((Place.API, _API), (Place.EXCHANGE, _EXCHANGES)):
+    tables = ((Place.API, _API), (Place.EXCHANGE, _EXCHANGES), (Place.STREAM, _STREAMS))
+    for place, table in tables:
         for word, kind, effect, source in table:
             yield Row(place, word, kind, effect, source)
 

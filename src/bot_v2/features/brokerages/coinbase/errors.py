@@ -27,10 +27,21 @@ from bot_v2.features.brokerages.http.calls import Call, Reply
 NAME: Final = "coinbase"
 
 _BY_WORD: Final = {(row.place, row.word): row for row in ROWS}
-_EXCHANGE_ROWS: Final = tuple(row for row in ROWS if row.place is Place.EXCHANGE)
+_BY_PART: Final = {
+    place: tuple(row for row in ROWS if row.place is place)
+    for place in (Place.EXCHANGE, Place.STREAM)
+}
+"""Where a part of what is said is enough, and the first row that fits decides."""
 
 _OF_ORDERS: Final = frozenset(
-    {"get_order", "get_order_by_client_id", "cancel_order", "modify_order", "list_fills"}
+    {
+        "get_order",
+        "get_order_by_client_id",
+        "cancel_order",
+        "modify_order",
+        "list_fills",
+        "stream_orders",
+    }
 )
 """The operations in which what is not found is an order."""
 
@@ -49,8 +60,8 @@ def row_of(place: Place, words: Iterable[str]) -> Row | None:
     """Return the row of the first word that the table knows. None: it knows none of them."""
     for word in words:
         known = word.strip().upper()
-        if place is Place.EXCHANGE:
-            found = next((row for row in _EXCHANGE_ROWS if row.word in known), None)
+        if place in _BY_PART:
+            found = next((row for row in _BY_PART[place] if row.word in known), None)
         else:
             bare = known.removeprefix("PREVIEW_") if place is Place.PLACEMENT else known
             found = _BY_WORD.get((place, bare))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from bot_v2.features.brokerages.coinbase.client import CANCELS
 from bot_v2.features.brokerages.coinbase.decoding import MalformedError
 from bot_v2.features.brokerages.coinbase.error_table import Place
 from bot_v2.features.brokerages.coinbase.exchange_market import ExchangeMarket
+from bot_v2.features.brokerages.coinbase.exchange_stream import ExchangeOrders, ExchangeQuotes
 from bot_v2.features.brokerages.coinbase.session import Opened, Query
 from bot_v2.features.brokerages.core.account_summary import FeeRates
 from bot_v2.features.brokerages.core.accounts import Balance, Position
@@ -29,6 +30,7 @@ from bot_v2.features.brokerages.core.errors import (
     OrderNotFoundError,
     Outcome,
 )
+from bot_v2.features.brokerages.core.events import OrderEvent, QuoteEvent
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.idempotency import (
     DuplicateBehaviour,
@@ -39,6 +41,8 @@ from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.features.brokerages.http.calls import Call, Reply
+from bot_v2.features.brokerages.streaming.feed import Talk
+from bot_v2.features.brokerages.streaming.orders import OrderDesk
 
 HEX: Final = "0123456789abcdef"
 
@@ -47,6 +51,9 @@ PAGE_SIZE: Final = "100"
 
 PAGE_HEADER: Final = "CB-AFTER"
 """The header that says where the next, older page is."""
+
+FORGOTTEN: Final = "the broker does not know it any more"
+"""What is told of an order that lived and cannot be found: it was cancelled without a fill."""
 
 LIVE: Final = ("open", "pending", "active", "received")
 """The statuses of orders that have not ended."""
@@ -62,6 +69,8 @@ class CoinbaseExchangeBrokerage(ExchangeMarket):
             Capability.QUOTES,
             Capability.TRADES,
             Capability.CANDLES,
+            Capability.QUOTE_STREAM,
+            Capability.ORDER_STREAM,
             Capability.FEES,
             Capability.FRACTIONAL_QUANTITY,
             Capability.NOTIONAL_ORDERS,
@@ -201,6 +210,21 @@ class CoinbaseExchangeBrokerage(ExchangeMarket):
         for symbol in sorted(traded):
             fills += self._fills_of(call, self._find(call, symbol)[1])
         return [fill for fill in oldest_first(fills) if since is None or fill.timestamp >= since]
+
+    # Streams.
+
+    def _quotes_talk(self, call: Call, symbols: Mapping[str, str]) -> Talk[QuoteEvent]:
+        return ExchangeQuotes(call, symbols, self._session.subscription, self._clock)
+
+    def _orders_talk(self, call: Call, desk: OrderDesk) -> Talk[OrderEvent]:
+        products = list(self._instruments.current(call).symbols)
+        account_id = self._session.account_id(call.operation)
+        sign, names = self._session.subscription, self._instruments
+        return ExchangeOrders(call, products, sign, desk, names, account_id, self._clock)
+
+    def _order_gone(self, order: Order) -> Order:
+        # The broker forgets what was cancelled before anything was filled, and nothing else.
+        return attrs.evolve(order, status=OrderStatus.CANCELLED, status_reason=FORGOTTEN)
 
     # How it is asked.
 

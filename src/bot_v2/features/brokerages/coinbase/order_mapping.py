@@ -222,6 +222,12 @@ def _status_of(native: order_wire.Order, filled: Decimal) -> OrderStatus:
     status = STATUSES.get(native.status, OrderStatus.UNKNOWN)
     if native.pending_cancel and status is not OrderStatus.UNKNOWN:
         return OrderStatus.PENDING_CANCEL
+    return status_from_native(native.status, filled)
+
+
+def status_from_native(native: str, filled: Decimal) -> OrderStatus:
+    """Return what a status means of an order of which something may be filled."""
+    status = STATUSES.get(native, OrderStatus.UNKNOWN)
     return OrderStatus.PARTIALLY_FILLED if status is OrderStatus.OPEN and filled else status
 
 

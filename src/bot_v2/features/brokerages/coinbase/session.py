@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, TypeAlias, TypeVar
@@ -80,6 +81,14 @@ class CoinbaseSession:
             self._opened = None
             self._alive = False
             self._client.close()
+
+    def subscription(self) -> Mapping[str, str]:
+        """Return what signs a message that subscribes to a stream."""
+        return self._client.subscription()
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the context for TLS that requests are made with."""
+        return self._client.tls()
 
     def opened(self, operation: str) -> Opened:
         """Return what the login found out.

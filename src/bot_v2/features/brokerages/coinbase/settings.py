@@ -42,6 +42,12 @@ WS_URLS: Final[dict[tuple[ApiMode, bool], str]] = {
     (ApiMode.EXCHANGE, True): "wss://ws-feed-public.sandbox.exchange.coinbase.com",
 }
 
+WS_USER_URL: Final = "wss://advanced-trade-ws-user.coinbase.com"
+"""Where the streams of orders of Advanced Trade are; those of the market are elsewhere."""
+
+STREAM_SCHEMES: Final = {"http": "ws", "https": "wss"}
+"""The scheme of streams, by that of an API on this machine, which has both at one address."""
+
 
 @attrs.frozen(kw_only=True)
 class CoinbaseSettings:
@@ -65,6 +71,8 @@ class CoinbaseSettings:
     """Where the API is."""
     ws_url: str
     """Where the streams are."""
+    ws_user_url: str
+    """Where the streams of orders are."""
     timeout_s: float = 10.0
     """How long a call may take in all, in seconds; a read's repetitions are within it."""
     page_max: int = 1000
@@ -75,6 +83,12 @@ class CoinbaseSettings:
     """For how many days ended orders are listed."""
     requests_per_s: int = 30
     """How many requests may leave in a second; the broker counts them by user."""
+    stream_silence_s: float = 10.0
+    """How long a stream may say nothing before it is given up, in seconds; it has a heartbeat of
+    one second."""
+    stream_audit_s: float = 300.0
+    """How often the orders are read while they are streamed, in seconds: a stream may leave one
+    out without a sign."""
     quota_storage_url: str | None = None
     """Where processes with the same key count together, as `redis://…`. None: each alone."""
 
@@ -98,6 +112,8 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str]) -> Co
     default = ApiMode.EXCHANGE if sandbox else ApiMode.ADVANCED
     mode = source.choice("api_mode", ApiMode, default)
     api_key, api_secret, passphrase = _credentials(source, mode)
+    api_base = (source.text("api_base") or API_BASES[mode, sandbox]).rstrip("/")
+    ws_url, ws_user_url = _stream_urls(source.text("ws_url"), api_base, mode, sandbox)
     settings = CoinbaseSettings(
         mode=mode,
         api_key=api_key,
@@ -106,18 +122,33 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str]) -> Co
         sandbox=sandbox,
         enable_derivatives=source.boolean("enable_derivatives", False),
         perpetuals_portfolio=source.text("perpetuals_portfolio"),
-        api_base=source.text("api_base") or API_BASES[mode, sandbox],
-        ws_url=source.text("ws_url") or WS_URLS[mode, sandbox],
+        api_base=api_base,
+        ws_url=ws_url,
+        ws_user_url=ws_user_url,
         timeout_s=source.seconds("timeout_s", 10.0),
         page_max=source.integer("page_max", 1000),
         products_lifetime_s=source.seconds("products_lifetime_s", 3600.0),
         history_days=source.integer("history_days", 30),
+        stream_silence_s=source.seconds("stream_silence_s", 10.0),
+        stream_audit_s=source.seconds("stream_audit_s", 300.0),
         requests_per_s=source.integer("requests_per_s", 30),
         quota_storage_url=source.text("quota_storage_url"),
     )
     source.refuse_unknown()
     _check(settings)
-    return attrs.evolve(settings, api_base=settings.api_base.rstrip("/"))
+    return settings
+
+
+def _stream_urls(given: str | None, api_base: str, mode: ApiMode, sandbox: bool) -> tuple[str, str]:
+    """Return where the streams of the market, and those of orders, are."""
+    if given is None and _is_loopback(api_base):
+        # What is simulated must not be mixed with the real market's prices.
+        scheme, _, rest = api_base.partition("://")
+        given = f"{STREAM_SCHEMES.get(scheme, scheme)}://{rest}"
+    if given is not None:
+        return given, given
+    market = WS_URLS[mode, sandbox]
+    return market, WS_USER_URL if mode is ApiMode.ADVANCED else market
 
 
 def _credentials(source: Settings, mode: ApiMode) -> tuple[Secret, Secret, Secret | None]:
@@ -158,6 +189,12 @@ def _check(settings: CoinbaseSettings) -> None:
     if parts.scheme == "http" and not _is_loopback(settings.api_base):
         accepted = "https: credentials are sent in the clear to this machine only"
         raise InvalidFieldError(f"{PREFIX}_API_BASE", settings.api_base, accepted)
+    stream = urlsplit(settings.ws_url)
+    if stream.scheme not in ("ws", "wss") or not stream.hostname or stream.username:
+        raise InvalidFieldError(f"{PREFIX}_WS_URL", settings.ws_url, "wss://HOST[:PORT]")
+    if stream.scheme == "ws" and not _is_loopback(settings.ws_url):
+        accepted = "wss: credentials are sent in the clear to this machine only"
+        raise InvalidFieldError(f"{PREFIX}_WS_URL", settings.ws_url, accepted)
     if settings.enable_derivatives and settings.mode is ApiMode.EXCHANGE:
         accepted = "False: the Exchange API has no perpetuals"
         raise InvalidFieldError(f"{PREFIX}_ENABLE_DERIVATIVES", True, accepted)
@@ -168,6 +205,8 @@ def _check(settings: CoinbaseSettings) -> None:
         )
     least = {"timeout_s": settings.timeout_s, "page_max": settings.page_max}
     least |= {"history_days": settings.history_days, "requests_per_s": settings.requests_per_s}
+    least |= {"stream_silence_s": settings.stream_silence_s}
+    least |= {"stream_audit_s": settings.stream_audit_s}
     for name, value in least.items():
         if value <= 0:
             raise InvalidFieldError(f"{PREFIX}_{name.upper()}", value, "above zero")

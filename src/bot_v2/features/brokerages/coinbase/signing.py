@@ -25,6 +25,9 @@ from bot_v2.shared.types import IdSource
 TOKEN_LIFETIME_S: Final = 120
 """How long a token is good, in seconds; the broker takes no more."""
 
+VERIFY_PATH: Final = "/users/self/verify"
+"""What the Exchange API's streams have signed."""
+
 _PRIVATE_KEY_ACCEPTED: Final = (
     "the private key of the API key: PEM of an EC key on P-256, or base64 of an Ed25519 key"
 )
@@ -56,6 +59,10 @@ class Signer(Protocol):
         """Return the headers of one request at the broker's time."""
         ...
 
+    def subscription(self, now: datetime) -> Mapping[str, str]:
+        """Return the fields of one message that subscribes to a stream, at the broker's time."""
+        ...
+
 
 class JwtSigner:
     """Signs a token for each request, with a key on P-256 (ES256) or Ed25519.
@@ -82,6 +89,10 @@ class JwtSigner:
         """Return the header with a token for one method and path."""
         uri = f"{request.method} {request.host}{request.path}"
         return {"Authorization": f"Bearer {self.token(uri, now)}"}
+
+    def subscription(self, now: datetime) -> Mapping[str, str]:
+        """Return a token that is for no method and no path."""
+        return {"jwt": self.token(None, now)}
 
     def token(self, uri: str | None, now: datetime) -> str:
         """Return a token.
@@ -176,10 +187,22 @@ class HmacSigner:
         stamp = f"{now.timestamp():.3f}"
         target = f"{request.path}?{request.query}" if request.query else request.path
         message = f"{stamp}{request.method}{target}".encode() + request.body
-        signature = hmac.digest(self._secret, message, hashlib.sha256)
         return {
             "CB-ACCESS-KEY": self._key.reveal(),
-            "CB-ACCESS-SIGN": base64.b64encode(signature).decode(),
+            "CB-ACCESS-SIGN": self._sign(message),
             "CB-ACCESS-TIMESTAMP": stamp,
             "CB-ACCESS-PASSPHRASE": self._passphrase.reveal(),
         }
+
+    def subscription(self, now: datetime) -> Mapping[str, str]:
+        """Return the same as a message's fields: a signature as of a request that is not made."""
+        stamp = f"{now.timestamp():.3f}"
+        return {
+            "key": self._key.reveal(),
+            "signature": self._sign(f"{stamp}GET{VERIFY_PATH}".encode()),
+            "timestamp": stamp,
+            "passphrase": self._passphrase.reveal(),
+        }
+
+    def _sign(self, message: bytes) -> str:
+        return base64.b64encode(hmac.digest(self._secret, message, hashlib.sha256)).decode()

@@ -19,7 +19,7 @@ class OrderEvent(Model):
     order: Order
     """The order after the change."""
     fill: Fill | None = None
-    """The execution that changed it. None: it was not one."""
+    """The execution that changed it. None: it was not one, or the broker's stream tells none."""
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False, repr=False)

@@ -68,7 +68,7 @@ def quicken(kind: type[Any], recipe: Recipe) -> None:
         return
     positional = [_parameter(field) for field in fields if not field.kw_only]
     by_keyword = [_parameter(field) for field in fields if field.kw_only]
-    names = {f"default_{field.name}": field.default for field in fields}
+    names: dict[str, object] = {f"default_{field.name}": field.default for field in fields}
     names |= {"kind": kind, "twin": twin, "become": object.__setattr__}
     names["attrs_init"] = kind.__init__
     quick = _compile(

@@ -217,6 +217,12 @@ class Model:
     def _check_sense(self) -> None:
         """Check what the types do not say; each field is of its type by now."""
 
+    @classmethod
+    def _beyond_types(cls) -> tuple[Callable[[Any], None] | None, dict[str, str]]:
+        """Return what checks the sense, if there is anything to check, and the numbers' bounds."""
+        bounds = {**dict.fromkeys(cls._positive, "> 0"), **dict.fromkeys(cls._not_negative, ">= 0")}
+        return (None if cls._check_sense is Model._check_sense else cls._check_sense), bounds
+
     def __repr__(self) -> str:
         """The class, and the fields that differ from their defaults, as given to it."""
         kind: type[Any] = type(self)
@@ -238,9 +244,9 @@ def recipe_of(kind: type[Any]) -> Recipe:
     check = getattr(kind, "__attrs_post_init__", None)
     if check is not Model.__attrs_post_init__:
         return Recipe(declared, may_be_empty, check, checks_all=True)
-    has_sense = kind._check_sense is not Model._check_sense
-    bounds = {**dict.fromkeys(kind._positive, "> 0"), **dict.fromkeys(kind._not_negative, ">= 0")}
-    return Recipe(declared, may_be_empty, kind._check_sense if has_sense else None, bounds)
+    # A part of Model in all but place: it is for models, and nobody else is to see it on them.
+    beyond_types = kind._beyond_types()  # pyright: ignore[reportPrivateUsage]
+    return Recipe(declared, may_be_empty, *beyond_types)
 
 
 _checks_by_model: dict[type, tuple[SurelyValid, tuple[tuple[str, Check], ...]]] = {}

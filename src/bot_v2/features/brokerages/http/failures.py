@@ -79,7 +79,7 @@ def error_of_failure(
         is_write: whether it could have an effect.
         began: whether a byte of it may have left.
     """
-    message = f"{call.broker}: {request.method} {safe_url(request.url)}: {_meaning(error)}"
+    message = f"{call.broker}: {request.method} {safe_url(request.url)}: {meaning_of(error)}"
     context = call.context()
     if is_write and began:
         return OrderOutcomeUnknownError(message, **context)
@@ -89,7 +89,8 @@ def error_of_failure(
     return kind(message, **context)
 
 
-def _meaning(error: Exception) -> str:
+def meaning_of(error: Exception) -> str:
+    """Return what failed, in words that quote nothing of what was sent."""
     if isinstance(error, ReplyTooLargeError):
         return str(error)
     if is_timeout(error):

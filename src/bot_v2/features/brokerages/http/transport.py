@@ -97,7 +97,9 @@ class HttpTransport:
         """
         self.settings = settings or HttpSettings()
         self._quotas = quotas
-        self._exchanger = Exchanger(self.settings, self._tls_source(tls), clock, observer)
+        self.tls = self._tls_source(tls)
+        """Returns the context for TLS, for what goes to the same broker by other means."""
+        self._exchanger = Exchanger(self.settings, self.tls, clock, observer)
         self._closed = threading.Event()
         self._defaults = (
             ("Accept", "application/json"),

@@ -22,7 +22,7 @@ from bot_v2.features.brokerages.core.products import Product
 from bot_v2.features.brokerages.paper.errors import complete_error, error_from_fault
 from bot_v2.features.brokerages.paper.exchange import PaperExchange
 from bot_v2.features.brokerages.paper.link import LinkError, PaperLink
-from bot_v2.features.brokerages.paper.streams import Broadcaster, EventStream, Subscription
+from bot_v2.features.brokerages.streaming.events import Broadcaster, EventStream, Subscription
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.simulation.faults import Fault
 from bot_v2.simulation.market import MarketEvent

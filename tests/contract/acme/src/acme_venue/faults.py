@@ -64,6 +64,11 @@ class FaultPlan:
                     return fault
         return None
 
+    def awaits(self, *faults: Fault) -> bool:
+        """Whether one of these is still to come."""
+        with self._lock:
+            return any(fault in faults for fault, _ in self._pending)
+
     def lasts(self, fault: Fault) -> bool:
         """Whether a lasting fault is on."""
         with self._lock:

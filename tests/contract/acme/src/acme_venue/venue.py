@@ -133,6 +133,10 @@ class AcmeVenue:
         with self._state.lock:
             self._state.is_mute = self._plan.lasts(Fault.MUTE_STREAM)
 
+    def leaves_unanswered(self) -> bool:
+        """Whether it is to leave a request without an answer."""
+        return self._plan.awaits(Fault.DROP_BEFORE_ACCEPT, Fault.DROP_AFTER_ACCEPT)
+
     def clear_faults(self) -> None:
         """Behave again."""
         self._plan.clear()

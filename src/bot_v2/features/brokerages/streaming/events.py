@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, Generic, TypeVar
 
+from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.events import StreamGap
 from bot_v2.shared.types import Clock
 
@@ -22,7 +23,8 @@ class EventStream(Generic[_E]):
     """The events of one reader, in order.
 
     Iterating waits for the next event, and ends when the stream is closed: what had arrived
-    before is still yielded. Several threads may iterate; each event goes to one of them.
+    before is still yielded. What does not fit into the queue is not kept: a gap says how many.
+    Several threads may iterate; each event goes to one of them.
 
     Args:
         clock: stamps the gaps.
@@ -44,31 +46,41 @@ class EventStream(Generic[_E]):
         self._capacity = capacity
         self._events: deque[_E | StreamGap] = deque()
         self._missed = 0
+        self._is_missed_known = True
         self._closed = False
+        self._error: BrokerageError | None = None
         self._changed = threading.Condition()
 
-    def publish(self, event: _E) -> None:
-        """Append an event; never waits for the reader."""
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more will arrive."""
+        return self._closed
+
+    def publish(self, event: _E | StreamGap) -> None:
+        """Append an event, or a gap; never waits for the reader."""
         with self._changed:
             if self._closed:
                 return
             if len(self._events) >= self._capacity:
-                self._missed += 1
+                self._miss(event)
                 return
             if self._missed:
                 self._events.append(self._take_gap())
             self._events.append(event)
             self._changed.notify()
 
-    def close(self, *, discard: bool = False) -> None:
-        """End the stream, and wake whoever waits for it.
+    def close(self, error: BrokerageError | None = None, *, discard: bool = False) -> None:
+        """End the stream, and wake whoever waits for it. Twice is harmless.
 
         Args:
+            error: what the iterator raises at its end. None: it ends in peace.
             discard: True: what has arrived is not yielded any more.
         """
         with self._changed:
-            self._closed = True
+            if not self._closed:
+                self._closed, self._error = True, error
             if discard:
+                self._error = None
                 self._events.clear()
                 self._missed = 0
             self._changed.notify_all()
@@ -83,6 +95,8 @@ class EventStream(Generic[_E]):
                     return self._events.popleft()
                 if self._missed:
                     return self._take_gap()
+                if self._error is not None:
+                    raise self._error
                 if self._closed:
                     raise StopIteration
             wait_s = self._idle()
@@ -95,8 +109,19 @@ class EventStream(Generic[_E]):
     def _has_news(self) -> bool:
         return bool(self._events or self._missed or self._closed)
 
+    def _miss(self, event: _E | StreamGap) -> None:
+        if not isinstance(event, StreamGap):
+            self._missed += 1
+        elif event.missed is not None:
+            self._missed += event.missed
+        else:
+            # Nobody knows how many went by, and one at least is to be told of.
+            self._missed = max(self._missed, 1)
+            self._is_missed_known = False
+
     def _take_gap(self) -> StreamGap:
-        missed, self._missed = self._missed, 0
+        missed = self._missed if self._is_missed_known else None
+        self._missed, self._is_missed_known = 0, True
         reason = f"the reader was too slow: more than {self._capacity} events waited"
         return StreamGap(timestamp=self._clock(), reason=reason, missed=missed)
 

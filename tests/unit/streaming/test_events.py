@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot_v2.features.brokerages.core.errors import AuthenticationError
 from bot_v2.features.brokerages.core.events import StreamGap
-from bot_v2.features.brokerages.paper.streams import Broadcaster, EventStream, Subscription
+from bot_v2.features.brokerages.streaming.events import Broadcaster, EventStream, Subscription
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 JOIN_S = 20.0
@@ -177,3 +178,48 @@ def test_a_stream_that_cannot_start_is_closed() -> None:
     ):
         pytest.fail("the stream was entered")
     assert not broadcaster.has_readers
+
+
+def test_a_stream_may_end_with_an_error() -> None:
+    """What arrived is yielded first; then each reader is told why there is no more."""
+    events = stream()
+    events.publish(1)
+    events.close(AuthenticationError("no"))
+    events.close(AuthenticationError("another"))
+    assert next(events) == 1
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match="no"):
+            next(events)
+    assert events.is_closed
+
+
+def test_a_stream_that_is_left_ends_without_its_error() -> None:
+    """Who leaves is told nothing any more."""
+    events = stream()
+    events.publish(1)
+    events.close(AuthenticationError("no"))
+    events.close(discard=True)
+    assert list(events) == []
+
+
+def test_gaps_that_do_not_fit_are_part_of_the_gap() -> None:
+    """What they say was missed is added; where one does not know, nobody does."""
+    events = stream(capacity=1)
+    for event in (0, 1, StreamGap(timestamp=NOW, reason="lost", missed=4)):
+        events.publish(event)
+    assert next(events) == 0
+    gap = next(events)
+    assert isinstance(gap, StreamGap)
+    assert gap.missed == 5
+    for event in (0, StreamGap(timestamp=NOW, reason="lost"), 1):
+        events.publish(event)
+    assert next(events) == 0
+    gap = next(events)
+    assert isinstance(gap, StreamGap)
+    assert gap.missed is None
+    for event in (0, 1):
+        events.publish(event)
+    assert next(events) == 0
+    gap = next(events)
+    assert isinstance(gap, StreamGap)
+    assert gap.missed == 1

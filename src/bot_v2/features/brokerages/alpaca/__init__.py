@@ -1,0 +1,1 @@
+"""Alpaca: US stocks, options on them, and crypto; paper and live."""

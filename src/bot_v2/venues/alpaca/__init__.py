@@ -1,0 +1,1 @@
+"""A simulated Alpaca: its Trading API, its market data API and their streams."""
