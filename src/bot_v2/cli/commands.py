@@ -10,7 +10,18 @@ from typing import Annotated, Any, Final
 import typer
 from typer.main import get_command
 
-from bot_v2.cli import certification, demo, health, list_types, reading, tape, trading, venue
+from bot_v2.cli import (
+    certification,
+    demo,
+    health,
+    journal,
+    list_types,
+    reading,
+    recovery,
+    tape,
+    trading,
+    venue,
+)
 from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.reporting import report_usage
 
@@ -49,7 +60,20 @@ def _options(
     """Take the options that come before a command."""
 
 
-for part in (demo, list_types, health, reading, trading, certification, venue, tape):
+PARTS: Final = (
+    demo,
+    list_types,
+    health,
+    reading,
+    trading,
+    recovery,
+    journal,
+    certification,
+    venue,
+    tape,
+)
+
+for part in PARTS:
     part.register(app)
 
 

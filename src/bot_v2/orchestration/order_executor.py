@@ -32,7 +32,7 @@ from bot_v2.orchestration.execution.events import (
     ExecutionEvent,
 )
 from bot_v2.orchestration.execution.placing import EVENTS, Placer
-from bot_v2.orchestration.execution.reconciling import Reconciler
+from bot_v2.orchestration.execution.reconciling import CHANGES, Reconciler
 from bot_v2.orchestration.execution.report import ReconciliationReport
 from bot_v2.orchestration.execution.resolution import OutcomeResolver
 from bot_v2.orchestration.execution.risk_gate import OpenGate, RiskGate
@@ -44,7 +44,7 @@ from bot_v2.orchestration.execution.statistics import (
     statistics_of,
     totals_of,
 )
-from bot_v2.orchestration.journal.journal import OrderJournal
+from bot_v2.orchestration.journal.journal import OrderJournal, Scope
 from bot_v2.orchestration.journal.records import Entry, IntentState, Phase
 from bot_v2.shared.types import IdSource
 from bot_v2.simulation.clock import utc_now
@@ -109,6 +109,11 @@ class OrderExecutor:
         self._results: Counter[bool] = Counter()
         self._latencies: deque[float] = deque(maxlen=LATENCIES_MAX)
 
+    @property
+    def scope(self) -> Scope:
+        """The account that it is in charge of."""
+        return self._context.scope
+
     def submit(self, request: OrderRequest, *, arrival_price: Decimal | None = None) -> OrderResult:
         """Place an order, and return what came of it; it never raises for what a broker does.
 
@@ -155,13 +160,16 @@ class OrderExecutor:
         """
         return self._reconciler.reconcile(patiently=True)
 
-    def reconcile(self) -> ReconciliationReport:
+    def reconcile(self, *, explain: bool = False) -> ReconciliationReport:
         """Compare the journal with the broker, and take up what is news; call it at any time.
+
+        Args:
+            explain: True: tell of each position what it is made of, also of those that agree.
 
         Raises:
             OrderJournalError: the journal cannot be read.
         """
-        return self._reconciler.reconcile(patiently=False)
+        return self._reconciler.reconcile(patiently=False, explain=explain)
 
     def adopt(self, order: Order) -> OrderResult:
         """Follow an order that was not placed here, as `reconcile` reported it.
@@ -185,9 +193,10 @@ class OrderExecutor:
         """Take an operator's word for what became of an order that nobody could find out about.
 
         Args:
-            client_order_id: the order.
+            client_order_id: the order; of a cancel or a change, its intent's `ident`.
             because: the operator's reason; it is kept in the journal.
-            order_id: the order that it became. None: it was not placed.
+            order_id: the order that it became, or that was cancelled or changed. None: nothing was
+                done.
 
         Raises:
             InvalidRequestError: there is no such order, or its outcome is known.
@@ -200,8 +209,9 @@ class OrderExecutor:
             raise InvalidRequestError(
                 f"order {client_order_id} {known}", client_order_id=client_order_id
             )
+        done = Phase.ENDED if state.intent.kind in CHANGES else Phase.TAKEN
         entry = Entry(
-            phase=Phase.ABSENT if order_id is None else Phase.TAKEN,
+            phase=Phase.ABSENT if order_id is None else done,
             at=self.runtime.clock(),
             order_id=order_id,
             note=f"the operator says so: {because}",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+
+import attrs
 
 from bot_v2.features.brokerages.core.accounts import Position
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.declarations import spot_as_positions_of
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.fills import Fill
+from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.events import EventKind, ExecutionEvent
 from bot_v2.orchestration.execution.fingerprint import ZERO, signed
+from bot_v2.orchestration.execution.position_stories import PositionStory, tell_position
 from bot_v2.orchestration.execution.reading import read, signed_quantity
 from bot_v2.orchestration.execution.report import FailedRead, PositionDifference
 from bot_v2.orchestration.journal.journal import Opening
@@ -47,6 +51,17 @@ def _by_symbol(positions: Iterable[Position]) -> dict[str, Decimal]:
         before = found.get(position.symbol, ZERO)
         found[position.symbol] = EXACT.add(before, signed_quantity(position))
     return found
+
+
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """Positions, compared."""
+
+    differences: tuple[PositionDifference, ...] = ()
+    """Those that are not what the executions make of them."""
+    tell_all: Callable[[], tuple[PositionStory, ...] | None] = lambda: None
+    """Returns what each that was compared is made of. None: it is not agreed yet what there was at
+    first, so that there was nothing to compare with."""
 
 
 class Bookkeeper:
@@ -94,13 +109,17 @@ class Bookkeeper:
         return new
 
     def compare_positions(
-        self, new_fills: list[Fill], failed: list[FailedRead]
-    ) -> tuple[PositionDifference, ...] | None:
+        self,
+        new_fills: list[Fill],
+        failed: list[FailedRead],
+        orders: Mapping[str, Order] | None = None,
+    ) -> Comparison | None:
         """Compare positions with what the executions make of them. None: they cannot be compared.
 
         Args:
             new_fills: takes the executions that were booked meanwhile.
             failed: takes the reads that failed.
+            orders: what the broker lists, by order id. None: that is not known.
         """
         context = self._context
         if context.fills is None:
@@ -116,7 +135,7 @@ class Bookkeeper:
                 return None
             new_fills.extend(booked)
             if not booked:
-                return self._compare(_by_symbol(positions))
+                return self._compare(_by_symbol(positions), orders or {})
         return None
 
     def accept_positions(self) -> None:
@@ -160,34 +179,50 @@ class Bookkeeper:
         context.journal.keep_opening(context.scope, opening)
         return opening
 
-    def _compare(self, found: dict[str, Decimal]) -> tuple[PositionDifference, ...]:
+    def _compare(self, found: dict[str, Decimal], orders: Mapping[str, Order]) -> Comparison:
         context = self._context
         opening = self._agreed_opening(found)
         if opening is None:
-            return ()
-        changes = position_changes(context.journal.list_fills(context.scope))
+            return Comparison()
+        fills = effective_fills(context.journal.list_fills(context.scope))
+        changes = position_changes(fills)
+
+        def tell(symbol: str) -> PositionStory:
+            return tell_position(
+                context.journal,
+                context.scope,
+                opening,
+                symbol,
+                found=found.get(symbol, ZERO),
+                fills=fills,
+                orders=orders.values(),
+            )
+
         differences = []
+        compared = []
         for symbol in sorted(found.keys() | changes.keys() | opening.positions.keys()):
             if symbol not in found and self._is_balance(symbol):
                 continue
             start = opening.positions.get(symbol, ZERO)
             expected = EXACT.add(start, changes.get(symbol, ZERO))
             shown = found.get(symbol, ZERO)
+            compared.append(symbol)
             if shown == expected:
                 continue
+            story = tell(symbol)
             difference = PositionDifference(
                 symbol=symbol,
                 expected=expected,
                 found=shown,
-                explanation=(
-                    f"{start} at {opening.at.isoformat()} and executions of "
-                    f"{changes.get(symbol, ZERO)} since; the rest came of no execution that the "
-                    "broker lists: a transfer, a split, an exercise, or executions still to appear"
-                ),
+                explanation="; ".join(story.tell()),
+                story=story,
             )
             context.tell(EventKind.POSITION_DIFFERS, message=f"{symbol}: {difference.explanation}")
             differences.append(difference)
-        return tuple(differences)
+        stories = tuple(compared)
+        return Comparison(
+            differences=tuple(differences), tell_all=lambda: tuple(map(tell, stories))
+        )
 
     def _is_balance(self, symbol: str) -> bool:
         """Whether a product is kept as a balance, of which there is never a position."""

@@ -39,11 +39,12 @@ class Reconciler:
         self._books = books
         self._foreign: set[str] = set()
 
-    def reconcile(self, *, patiently: bool) -> ReconciliationReport:
+    def reconcile(self, *, patiently: bool, explain: bool = False) -> ReconciliationReport:
         """Meet the broker's truth.
 
         Args:
             patiently: True: look for what is unknown until it is known, or the time is over.
+            explain: True: tell of each position what it is made of, also of those that agree.
         """
         context = self._context
         at = context.runtime.clock()
@@ -59,7 +60,7 @@ class Reconciler:
         orders = self._read_orders(failed)
         new_fills = self._books.book(failed) or []
         changed = self._follow(orders, new_fills, failed)
-        differences = self._books.compare_positions(new_fills, failed)
+        compared = self._books.compare_positions(new_fills, failed, orders)
         return ReconciliationReport(
             at=at,
             settled=tuple(state for state in after if not state.is_unsettled),
@@ -67,8 +68,9 @@ class Reconciler:
             changed=tuple(changed),
             new_fills=tuple(new_fills),
             foreign_orders=None if orders is None else self._find_foreign(orders),
-            differences=differences,
+            differences=None if compared is None else compared.differences,
             failed_reads=tuple(failed),
+            positions=compared.tell_all() if explain and compared is not None else None,
         )
 
     def _settle(self, state: IntentState, *, patiently: bool) -> IntentState:

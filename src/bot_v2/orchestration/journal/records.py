@@ -15,6 +15,7 @@ from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_reports import order_after_report
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.orchestration.journal.watch_records import WatchRecord
 
 
 class IntentKind(StrEnum):
@@ -28,6 +29,8 @@ class IntentKind(StrEnum):
     """Change an order."""
     ADOPT = "adopt"
     """Nothing: an order that was not placed through this journal is followed from now on."""
+    WATCH = "watch"
+    """Nothing: an entry and its exits, or a pair of exits, are watched until all have ended."""
 
 
 class Phase(StrEnum):
@@ -96,6 +99,13 @@ class Intent:
     """What there was before. None: the client id tells the order from others."""
     arrival_price: Decimal | None = None
     """The market's price when the bot decided, in quote currency. None: not said."""
+    belongs_to: str | None = None
+    """Of a watch: the intent of its entry; of an exit: its watch. None: it stands alone."""
+
+    @property
+    def ident(self) -> str:
+        """What a person calls it within its account; a placement by its client order id."""
+        return self.intent_id.removeprefix(f"{self.broker}/{self.account_id}/")
 
     @property
     def digest(self) -> str:
@@ -122,6 +132,8 @@ class Entry:
     """What went wrong. None: nothing did."""
     note: str = ""
     """Why, for a person: the evidence, the cause of a quarantine, the operator's reason."""
+    watch: WatchRecord | None = None
+    """What is known of a watch from now on. None: it is none, or nothing is new."""
 
 
 @attrs.frozen(kw_only=True)
@@ -144,6 +156,8 @@ class IntentState:
     """The latest word on it, for a person."""
     changed_at: datetime | None = None
     """When something was last learnt. None: nothing was since it was journalled."""
+    watch: WatchRecord = WatchRecord()
+    """What is known of a watch; empty: it is none."""
 
     @property
     def is_final(self) -> bool:
@@ -152,8 +166,8 @@ class IntentState:
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether nobody knows if it took effect."""
-        return self.phase in UNSETTLED_PHASES
+        """Whether nobody knows if it took effect; a watch has no effect."""
+        return self.phase in UNSETTLED_PHASES and self.intent.kind is not IntentKind.WATCH
 
     def after(self, entry: Entry) -> IntentState:
         """Return the state once an entry was added."""
@@ -170,6 +184,7 @@ class IntentState:
             error=entry.error if entry.error is not None else self.error_after(entry),
             note=entry.note or self.note,
             changed_at=entry.at,
+            watch=entry.watch or self.watch,
         )
 
     def error_after(self, entry: Entry) -> BrokerageError | None:
