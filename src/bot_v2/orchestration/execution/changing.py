@@ -178,7 +178,7 @@ class Changer:
                 if state.phase is not Phase.UNKNOWN:
                     return state
                 is_cancel = state.intent.kind is IntentKind.CANCEL
-                if not is_cancel or resends >= settings.max_retries:
+                if not is_cancel or resends >= settings.max_resends:
                     return self._close_absent(state)
                 resends += 1
             again = self._write_attempt(state, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bot_v2.features.brokerages.core.capabilities import (
     SupportsFills,
@@ -36,6 +36,7 @@ from bot_v2.orchestration.execution.settings import ExecutorSettings
 from bot_v2.orchestration.journal.journal import OrderJournal, Scope
 from bot_v2.orchestration.journal.records import (
     Entry,
+    Intent,
     IntentKind,
     IntentState,
     OrderJournalError,
@@ -46,6 +47,9 @@ from bot_v2.shared.types import IdSource
 
 if TYPE_CHECKING:
     from bot_v2.features.brokerages.core.brokerage import IBrokerage
+
+
+_AT_BROKER: Final = frozenset({Phase.TAKEN, Phase.ENDED})
 
 
 class ExecutionContext:
@@ -117,13 +121,46 @@ class ExecutionContext:
             self._held.discard(request.client_order_id)
         self.gate.release(request, order)
 
-    def record(self, intent_id: str, entry: Entry) -> IntentState | None:
+    def watch_id(self, name: str) -> str:
+        """Return the journal's id for the watch of an entry, by its client id, or of a group."""
+        return self.intent_id(f"watch/{name}")
+
+    def open_watch(self, state: IntentState, entry: Entry) -> None:
+        """Have an entry with exits watched, before it is written down that the broker has it.
+
+        In this order a process that dies in between leaves an entry that is found out anew, and
+        never one that has ended and that nobody watches.
+
+        Raises:
+            OrderJournalError: it cannot be written down.
+        """
+        intent, request = state.intent, state.intent.request
+        is_news = entry.phase in _AT_BROKER and state.phase not in _AT_BROKER
+        if not is_news or request is None or request.legs:
+            return
+        if request.stop_loss is None and request.take_profit is None:
+            return
+        watch = Intent(
+            intent_id=self.watch_id(intent.client_order_id),
+            kind=IntentKind.WATCH,
+            broker=intent.broker,
+            account_id=intent.account_id,
+            client_order_id=intent.client_order_id,
+            created_at=self.runtime.clock(),
+            symbol=intent.symbol,
+            belongs_to=intent.intent_id,
+        )
+        self.journal.open_intent(watch)
+
+    def record(self, state: IntentState, entry: Entry) -> IntentState | None:
         """Write down what was learnt. None: the journal failed, which is told, not raised.
 
         What was learnt after a send is true whether it can be written or not; the intent stays
         open in the journal, and is found out anew.
         """
+        intent_id = state.intent.intent_id
         try:
+            self.open_watch(state, entry)
             return self.journal.append(intent_id, entry)
         except OrderJournalError as error:
             self.tell(
@@ -133,7 +170,7 @@ class ExecutionContext:
 
     def learn(self, state: IntentState, entry: Entry, kind: EventKind) -> IntentState:
         """Write down what was learnt, tell it, and let go of the risk of what is over."""
-        recorded = self.record(state.intent.intent_id, entry)
+        recorded = self.record(state, entry)
         after = recorded or state.after(entry)
         self.tell(
             kind,

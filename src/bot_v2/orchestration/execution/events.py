@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from types import TracebackType
 from typing import Final
@@ -17,6 +18,8 @@ from bot_v2.features.brokerages.core.errors import BrokerageError, InvalidFieldE
 from bot_v2.features.brokerages.core.events import StreamGap
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.orchestration.execution.settings import ExitPolicy
+from bot_v2.orchestration.journal.watch_records import ExitCause
 from bot_v2.shared.types import Clock
 
 _LOGGER = logging.getLogger(__name__)
@@ -61,6 +64,10 @@ class EventKind(StrEnum):
     """What was learnt could not be written down; it is found out anew at the next start."""
     ALARM = "alarm"
     """Something is dangerous, and a person should look at once."""
+    EXIT_ALARM = "exit_alarm"
+    """The exits of an entry, or of a pair, are not what they should be: see `alarm`."""
+    EXIT_REPAIR = "exit_repair"
+    """What the exit policy says is about to be sent."""
 
 
 ALARMING: Final = frozenset(
@@ -69,9 +76,46 @@ ALARMING: Final = frozenset(
         EventKind.POSITION_DIFFERS,
         EventKind.JOURNAL_FAILED,
         EventKind.ALARM,
+        EventKind.EXIT_ALARM,
     }
 )
 """What a person should know of."""
+
+
+@attrs.frozen(kw_only=True)
+class ExitAlarm:
+    """Exits that are not what they should be, with everything that is known."""
+
+    cause: ExitCause
+    """What is wrong."""
+    key: str
+    """The cause with the orders concerned: what is told once."""
+    client_order_id: str
+    """The caller's id of the entry; of a pair without one, its group's id."""
+    symbol: str
+    """The product."""
+    quantity: Decimal
+    """How much has no stop, or was or would be closed too much, in order units."""
+    entry: Order | None
+    """The entry, as it was seen last. None: a pair that was placed without one."""
+    exits: tuple[Order, ...]
+    """The exits, and what was placed in their stead, as they were seen last."""
+    filled: Decimal
+    """How much was filled of the entry, in order units; of a pair, how much it is to close."""
+    closed: Decimal
+    """How much of that is closed."""
+    covered: Decimal
+    """How much of the rest has a stop."""
+    position: Decimal | None
+    """The signed position in order units. None: the broker does not say."""
+    policy: ExitPolicy
+    """What is done about it."""
+    since: datetime
+    """When it was seen first."""
+    at: datetime
+    """When it was confirmed."""
+    message: str
+    """All this, for a person."""
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +134,8 @@ class ExecutionEvent:
     """The order as it was seen. None: it was not."""
     fill: Fill | None = None
     """The execution. None: this is no fill."""
+    alarm: ExitAlarm | None = None
+    """What is wrong with the exits. None: this is no alarm of exits."""
     error: BrokerageError | None = None
     """What went wrong. None: nothing did."""
     message: str = ""

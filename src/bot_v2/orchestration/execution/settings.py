@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from math import inf
 
 import attrs
 
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.settings import Settings
+
+
+class ExitPolicy(StrEnum):
+    """What is done when the exits of an entry are not what they should be."""
+
+    ALARM_ONLY = "alarm_only"
+    """Tell; send nothing."""
+    CLOSE_POSITION = "close_position"
+    """Tell, and close what has no stop, by a market order."""
+    REPLACE_STOP = "replace_stop"
+    """Tell, and send the missing stop again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,20 +45,28 @@ class ExecutorSettings:
     Then the order is put into quarantine; `reconcile` goes on looking."""
     max_resends: int = 1
     """How often an order that is proven absent is sent again, where the broker's client ids make
-    that safe. 0: never."""
+    that safe; and a cancel, which a second one cannot harm, anywhere. 0: never."""
     resend_within_s: float = 60.0
     """How old an order may be to be sent again, in seconds: prices move."""
     clock_margin_s: float = 3600.0
     """How far the broker's clock may be off, in seconds. Searches by time begin that much early."""
+    exit_policy: ExitPolicy = ExitPolicy.ALARM_ONLY
+    """What is done when an entry is filled and its stop is not there, or when exits closed, or
+    would close, too much. ORDER_EXIT_POLICY."""
+    exit_grace_s: float = 10.0
+    """How long that has to last before it is told, in seconds; the broker's visibility lag, where
+    that is longer. ORDER_EXIT_GRACE."""
+    max_repairs: int = 3
+    """How many orders are placed at most for one entry by the exit policy."""
 
     def __attrs_post_init__(self) -> None:
-        for name in ("max_retries", "max_resends"):
+        for name in ("max_retries", "max_resends", "max_repairs"):
             if getattr(self, name) < 0:
                 raise InvalidFieldError(
                     f"ExecutorSettings.{name}", getattr(self, name), "0 or more"
                 )
         durations = ("retry_delay_s", "max_retry_delay_s", "resolve_timeout_s", "resend_within_s")
-        for name in (*durations, "clock_margin_s"):
+        for name in (*durations, "clock_margin_s", "exit_grace_s"):
             if not 0 <= getattr(self, name) < inf:
                 accepted = "finite seconds, zero or more"
                 raise InvalidFieldError(f"ExecutorSettings.{name}", getattr(self, name), accepted)
@@ -72,7 +92,7 @@ def executor_settings(
     """Return the settings, from arguments first, then from the environment.
 
     ORDER_RETRY_ENABLED, ORDER_MAX_RETRIES and ORDER_RETRY_DELAY (seconds) are read; what they say
-    holds for sends of which no byte left.
+    holds for sends of which no byte left. So are ORDER_EXIT_POLICY and ORDER_EXIT_GRACE (seconds).
 
     Raises:
         InvalidFieldError: a value is not what its setting takes, or an argument is unknown.
@@ -83,6 +103,8 @@ def executor_settings(
         retry_enabled=settings.boolean("retry_enabled", default.retry_enabled),
         max_retries=settings.integer("max_retries", default.max_retries),
         retry_delay_s=settings.seconds("retry_delay", default.retry_delay_s),
+        exit_policy=settings.choice("exit_policy", ExitPolicy, default.exit_policy),
+        exit_grace_s=settings.seconds("exit_grace", default.exit_grace_s),
     )
     settings.refuse_unknown()
     return read

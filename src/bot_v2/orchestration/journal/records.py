@@ -15,7 +15,7 @@ from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_reports import order_after_report
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.orders import Order
-from bot_v2.orchestration.journal.watch_records import WatchRecord
+from bot_v2.orchestration.journal.watch_records import NOTHING_SEEN, WatchRecord
 
 
 class IntentKind(StrEnum):
@@ -156,7 +156,7 @@ class IntentState:
     """The latest word on it, for a person."""
     changed_at: datetime | None = None
     """When something was last learnt. None: nothing was since it was journalled."""
-    watch: WatchRecord = WatchRecord()
+    watch: WatchRecord = NOTHING_SEEN
     """What is known of a watch; empty: it is none."""
 
     @property

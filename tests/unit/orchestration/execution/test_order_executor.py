@@ -359,7 +359,7 @@ def test_a_cancel_that_was_lost_is_sent_again() -> None:
 
 def test_a_cancel_that_never_works_leaves_the_order_live() -> None:
     """It is never assumed that an order was cancelled."""
-    desk = Desk(ExecutorSettings(max_retries=2))
+    desk = Desk(ExecutorSettings(max_resends=2, max_retries=0, retry_enabled=False))
     live = desk.executor.submit(rest(client_order_id="one"))
     desk.venue.inject(Fault.DROP_BEFORE_ACCEPT, "cancel_order", times=9)
     result = desk.executor.cancel(live.order_id or "")
