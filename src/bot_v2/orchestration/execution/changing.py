@@ -131,6 +131,8 @@ class Changer:
             try:
                 placement = context.journal.find_by_order(context.scope, order_id)
                 known = placement.intent if placement else None
+                if modification is not None:
+                    context.gate.reserve_change(known.request if known else None, modification)
                 intent = Intent(
                     intent_id=context.intent_id(f"{kind.value}/{order_id}/{context.new_id()}"),
                     kind=kind,
