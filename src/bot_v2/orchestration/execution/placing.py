@@ -98,6 +98,10 @@ class Placer:
             state: the intent.
             patiently: True: look again and again; False: look once.
         """
+        unwritten = self._context.unwritten(state.intent.intent_id)
+        if unwritten is not None:
+            self._resolver.close(state.intent)
+            return self._context.learn(state, unwritten, EVENTS[unwritten.phase])
         case = self._resolver.case(state.intent, self._sent_by(state))
         verdict = self._resolver.search(case) if patiently else self._resolver.look(case)
         return self.conclude(state, verdict, is_last_look=patiently)
