@@ -39,18 +39,18 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
   Ctrl-C in the middle of a call included, the exit code is 5, and the message says the client order
   id and the command that looks the order up: `bot-v2 order --client-id …`.
 - **The order journal** is where orders are written down before they are sent. `buy`, `sell`,
-  `cancel` and `close` use the one that `--journal` or `BOT_V2_JOURNAL` names, and none where neither
-  does; they then go through the order executor, which finds out what became of an order before the
-  command ends, and places the same order under the same `--client-order-id` once. `reconcile`,
-  `resolve` and `journal` need one: by default a file in the state folder of your own
+  `cancel` and `close` use the one that `--journal` or `BOT_V2_JOURNAL` names, and none where
+  neither does; they then go through the order executor, which finds out what became of an order
+  before the command ends, and places the same order under the same `--client-order-id` once.
+  `reconcile`, `resolve` and `journal` need one: by default a file in the state folder of your own
   (`~/.local/state/bot-v2/orders.sqlite` on Linux), for the paper brokerage one of its own beside
   `--account`. A file is held by one process: while a bot runs on it, these commands say that it is
   locked; in PostgreSQL they work beside it. `docs/executor.md` says what is found out, and how.
-- **`reconcile`** sends nothing. It ends with 0 when everything could be read and is explained, with 7
-  when a read failed, with 5 when nobody knows yet what became of an order, and with 1 when the
-  account has orders or positions that came of nothing here.
-- **`resolve`** takes your word for an order that cannot be found out: look first, as an order that was
-  placed and is said not to be is nobody's. What evidence shows by then goes before your word.
+- **`reconcile`** sends nothing. It ends with 0 when everything could be read and is explained,
+  with 7 when a read failed, with 5 when nobody knows yet what became of an order, and with 1 when
+  the account has orders or positions that came of nothing here.
+- **`resolve`** takes your word for an order that cannot be found out: look first, as an order that
+  was placed and is said not to be is nobody's. What evidence shows by then goes before your word.
 - **`--json`** prints one JSON document on stdout: models with all their fields, decimals as strings
   with every digit, times as ISO 8601 with a Z, enums by their value. An error is a JSON document on
   stderr with `error`, `message`, `outcome` (`not_sent`, `rejected`, `unknown` or null), `exit_code`

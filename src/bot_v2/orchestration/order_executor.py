@@ -12,12 +12,14 @@ there is none; what cannot be proven is put to a person, and holds its risk mean
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot_v2.features.brokerages.core.errors import InvalidRequestError
+from bot_v2.features.brokerages.core.events import OrderEvent, StreamGap
 from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
@@ -30,7 +32,10 @@ from bot_v2.orchestration.execution.events import (
     EventBoard,
     EventStream,
     ExecutionEvent,
+    ExitAlarm,
 )
+from bot_v2.orchestration.execution.exit_repair import ExitRepairer
+from bot_v2.orchestration.execution.exit_watch import ExitWatch
 from bot_v2.orchestration.execution.placing import EVENTS, Placer
 from bot_v2.orchestration.execution.reconciling import CHANGES, Reconciler
 from bot_v2.orchestration.execution.report import ReconciliationReport
@@ -45,7 +50,7 @@ from bot_v2.orchestration.execution.statistics import (
     totals_of,
 )
 from bot_v2.orchestration.journal.journal import OrderJournal, Scope
-from bot_v2.orchestration.journal.records import Entry, IntentState, Phase
+from bot_v2.orchestration.journal.records import Entry, IntentKind, IntentState, Phase
 from bot_v2.shared.types import IdSource
 from bot_v2.simulation.clock import utc_now
 
@@ -105,7 +110,12 @@ class OrderExecutor:
         self._changer = Changer(self._context)
         self._closer = Closer(self._context, self._placer)
         self._books = Bookkeeper(self._context)
-        self._reconciler = Reconciler(self._context, self._placer, self._changer, self._books)
+        repairer = ExitRepairer(self._context, self._placer, self._changer, self._closer)
+        self._watch = ExitWatch(self._context, repairer)
+        self._reconciler = Reconciler(
+            self._context, self._placer, self._changer, self._books, self._watch
+        )
+        self._counting = threading.Lock()
         self._results: Counter[bool] = Counter()
         self._latencies: deque[float] = deque(maxlen=LATENCIES_MAX)
 
@@ -130,7 +140,10 @@ class OrderExecutor:
         """
         started_at = self.runtime.clock()
         result = self._placer.submit(request, arrival_price)
-        self._results[result.success] += 1
+        if request.stop_loss is not None or request.take_profit is not None:
+            result = self._watch.with_alarms(result)
+        with self._counting:
+            self._results[result.success] += 1
         self._latencies.append((self.runtime.clock() - started_at).total_seconds())
         return result
 
@@ -170,6 +183,37 @@ class OrderExecutor:
             OrderJournalError: the journal cannot be read.
         """
         return self._reconciler.reconcile(patiently=False, explain=explain)
+
+    def take_event(self, event: OrderEvent | StreamGap) -> tuple[ExitAlarm, ...]:
+        """Take up what a stream of orders tells, and return the alarms that this confirms.
+
+        What it tells of an order that is watched has its exits looked at, as `reconcile` would. A
+        gap in the stream is reconciled.
+
+        Raises:
+            OrderJournalError: the journal cannot be read.
+        """
+        if isinstance(event, StreamGap):
+            return self.reconcile().alarms
+        return self._reconciler.hear(event).alarms
+
+    def unwatch(self, client_order_id: str, *, because: str) -> None:
+        """Watch the exits of an order no longer: what becomes of them is the operator's business.
+
+        Args:
+            client_order_id: the entry; of an adopted pair, its group's id.
+            because: the operator's reason; it is kept in the journal.
+
+        Raises:
+            InvalidRequestError: it is not watched.
+            OrderJournalError: it cannot be written down.
+        """
+        watch = self._context.journal.find(self._context.watch_id(client_order_id))
+        if watch is None or watch.is_final:
+            raise InvalidRequestError(
+                f"order {client_order_id} is not watched", client_order_id=client_order_id
+            )
+        self._watch.dismiss(watch, because)
 
     def adopt(self, order: Order) -> OrderResult:
         """Follow an order that was not placed here, as `reconcile` reported it.
@@ -216,6 +260,7 @@ class OrderExecutor:
             order_id=order_id,
             note=f"the operator says so: {because}",
         )
+        context.open_watch(state, entry)
         context.journal.append(state.intent.intent_id, entry)
         self._resolver.close(state.intent)
         settled = state.after(entry)
@@ -243,7 +288,8 @@ class OrderExecutor:
         Raises:
             OrderJournalError: the journal cannot be read.
         """
-        return self._context.journal.list_open(self._context.scope)
+        states = self._context.journal.list_open(self._context.scope)
+        return [state for state in states if state.intent.kind is not IntentKind.WATCH]
 
     def statistics(self, client_order_id: str) -> ExecutionStatistics | None:
         """Return what an order came to, by the executions booked so far. None: no such order.

@@ -95,6 +95,11 @@ class Bookkeeper:
         except BrokerageError as error:
             failed.append(FailedRead(method="list_fills", error=error))
             return None
+        return self.keep(fills)
+
+    def keep(self, fills: list[Fill]) -> list[Fill]:
+        """Keep executions, tell those that are new, and return them."""
+        context = self._context
         new = context.journal.book_fills(context.scope, fills)
         for fill in new:
             context.board.publish(

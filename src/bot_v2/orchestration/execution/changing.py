@@ -31,6 +31,7 @@ from bot_v2.orchestration.execution.context import (
 from bot_v2.orchestration.execution.events import EventKind
 from bot_v2.orchestration.execution.reading import read
 from bot_v2.orchestration.execution.resolution import LOOKS_FOR_ABSENCE
+from bot_v2.orchestration.execution.runtime import fresh_from
 from bot_v2.orchestration.execution.sending import Sent, may_retry, retry_wait_s, send_once
 from bot_v2.orchestration.journal.records import (
     Entry,
@@ -129,8 +130,10 @@ class Changer:
         context = self._context
         with context.runtime.guard(("order", order_id)):
             try:
-                placement = context.journal.find_by_order(context.scope, order_id)
+                placement = self._find_placement(order_id)
                 known = placement.intent if placement else None
+                if modification is not None:
+                    context.gate.reserve_change(known.request if known else None, modification)
                 intent = Intent(
                     intent_id=context.intent_id(f"{kind.value}/{order_id}/{context.new_id()}"),
                     kind=kind,
@@ -152,6 +155,31 @@ class Changer:
             except BrokerageError as error:
                 unknown = unknown_error(state, f"the executor failed: {error.message}")
                 return failure(intent.client_order_id, unknown)
+
+    def _find_placement(self, order_id: str) -> IntentState | None:
+        """Return the intent that an order came of; that it did is in the journal from then on.
+
+        A changed order no longer looks like what was asked for: were it not tied to its intent by
+        then, nobody could tell after a crash that it is the intent's.
+
+        Raises:
+            OrderJournalError: the journal could not keep it when it was learnt, and still cannot.
+        """
+        context = self._context
+        intent_id = context.intent_of(order_id)
+        if intent_id is not None:
+            with context.runtime.guard(("intent", intent_id)):
+                state, entry = context.journal.find(intent_id), context.unwritten(intent_id)
+                if state is not None and state.is_unsettled and entry is not None:
+                    context.learn(state, entry, EventKind.TAKEN)
+        placement = context.journal.find_by_order(context.scope, order_id)
+        if placement is None and intent_id is not None:
+            raise OrderJournalError(
+                f"order {order_id} cannot be written down, and is not touched until it is",
+                order_id=order_id,
+                outcome=Outcome.NOT_SENT,
+            )
+        return placement
 
     def _send(self, state: IntentState, send: Callable[[], _Reply]) -> IntentState:
         context, settings = self._context, self._context.settings
@@ -190,13 +218,12 @@ class Changer:
         """Read the order until it tells; phase UNKNOWN where it shows that nothing was done."""
         context, settings = self._context, self._context.settings
         runtime, order_id = context.runtime, state.intent.order_id or ""
-        deadline = max(sent_by + self._lag, runtime.clock())
+        fresh_at = fresh_from(runtime, sent_by, self._lag)
         patience_s = settings.resolve_timeout_s if patiently else settings.probe_delay_s(0)
-        deadline += timedelta(seconds=patience_s)
+        deadline = fresh_at + timedelta(seconds=patience_s)
         unchanged = probe = 0
         while True:
-            started_at = runtime.clock()
-            is_fresh = started_at >= sent_by + self._lag
+            is_fresh = runtime.elapsed() >= fresh_at
             order, missing, note = None, False, ""
             try:
                 order = read("get_order", lambda: context.broker.get_order(order_id))
@@ -218,7 +245,7 @@ class Changer:
                 if unchanged >= LOOKS_FOR_ABSENCE:
                     return attrs.evolve(state, phase=Phase.UNKNOWN, note="the order lives on")
             delay_s = settings.probe_delay_s(probe)
-            if runtime.clock() + timedelta(seconds=delay_s) > deadline:
+            if runtime.elapsed() + timedelta(seconds=delay_s) > deadline:
                 return self._learn(state, Phase.QUARANTINED, note=note or "the order does not tell")
             runtime.wait(delay_s)
             probe += 1

@@ -89,6 +89,7 @@ class ExecutionContext:
         self.new_id = ids or self.profile.make_id
         self._held: set[str | None] = set()
         self._releasing = threading.Lock()
+        self._unwritten: dict[str, Entry] = {}
         self.scope = Scope(broker=name_of(broker), account_id=broker.get_account_id())
         self.lookup = broker if supports(broker, SupportsOrderLookup) else None
         self.fills = broker if supports(broker, SupportsFills) else None
@@ -156,17 +157,30 @@ class ExecutionContext:
         """Write down what was learnt. None: the journal failed, which is told, not raised.
 
         What was learnt after a send is true whether it can be written or not; the intent stays
-        open in the journal, and is found out anew.
+        open in the journal, and is found out anew. Which order it became is kept until it can be.
         """
         intent_id = state.intent.intent_id
         try:
             self.open_watch(state, entry)
-            return self.journal.append(intent_id, entry)
+            after = self.journal.append(intent_id, entry)
         except OrderJournalError as error:
+            if state.intent.kind is IntentKind.PLACE and entry.order_id is not None:
+                self._unwritten[intent_id] = entry
             self.tell(
                 EventKind.JOURNAL_FAILED, error=error, message=f"{intent_id}: {error.message}"
             )
             return None
+        self._unwritten.pop(intent_id, None)
+        return after
+
+    def unwritten(self, intent_id: str) -> Entry | None:
+        """Return what the journal failed to keep: which order an intent became. None: nothing."""
+        return self._unwritten.get(intent_id)
+
+    def intent_of(self, order_id: str) -> str | None:
+        """Return the intent that an order came of, where the journal failed to keep that."""
+        came_of = {entry.order_id: intent_id for intent_id, entry in [*self._unwritten.items()]}
+        return came_of.get(order_id)
 
     def learn(self, state: IntentState, entry: Entry, kind: EventKind) -> IntentState:
         """Write down what was learnt, tell it, and let go of the risk of what is over."""

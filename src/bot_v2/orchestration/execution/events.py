@@ -98,6 +98,8 @@ class ExitAlarm:
     """How much has no stop, or was or would be closed too much, in order units."""
     entry: Order | None
     """The entry, as it was seen last. None: a pair that was placed without one."""
+    order_ids: tuple[str, ...]
+    """The exits that are wrong; empty: there is none where there should be one."""
     exits: tuple[Order, ...]
     """The exits, and what was placed in their stead, as they were seen last."""
     filled: Decimal

@@ -98,6 +98,10 @@ class Placer:
             state: the intent.
             patiently: True: look again and again; False: look once.
         """
+        unwritten = self._context.unwritten(state.intent.intent_id)
+        if unwritten is not None:
+            self._resolver.close(state.intent)
+            return self._context.learn(state, unwritten, EVENTS[unwritten.phase])
         case = self._resolver.case(state.intent, self._sent_by(state))
         verdict = self._resolver.search(case) if patiently else self._resolver.look(case)
         return self.conclude(state, verdict, is_last_look=patiently)
@@ -162,6 +166,10 @@ class Placer:
         arrival_price: Decimal | None,
     ) -> OrderResult:
         context = self._context
+        asked, request = request, context.gate.prepare(request)
+        if request != asked:
+            # What the gate added has to fit the product as well.
+            self._check_product(request)
         baseline = None
         if context.profile.scope is IdempotencyScope.NONE:
             self._refuse_twin(request, symbol)
@@ -176,6 +184,7 @@ class Placer:
             created_at=context.runtime.clock(),
             symbol=symbol,
             request=request,
+            asked=None if request == asked else asked,
             baseline=baseline,
             arrival_price=arrival_price,
         )
@@ -188,7 +197,7 @@ class Placer:
         if taken is not None:
             # Another process was quicker with the same id.
             context.release(request, None)
-            return self._again(taken, request)
+            return self._again(taken, asked)
         state = IntentState(intent=intent)
         return self._follow(state, lambda: self._send(state, request))
 
@@ -223,7 +232,7 @@ class Placer:
 
     def _again(self, known: IntentState, request: OrderRequest) -> OrderResult:
         """Answer a request whose id is in the journal: nothing is sent."""
-        if known.intent.request != request:
+        if (known.intent.asked or known.intent.request) != request:
             raise InvalidFieldError(
                 "OrderRequest.client_order_id",
                 request.client_order_id,
@@ -233,7 +242,7 @@ class Placer:
         if not known.is_unsettled:
             return result_of(known)
         # Where writing it down failed and it was written nevertheless, its risk was given back.
-        self._context.hold(request)
+        self._context.hold(known.intent.request or request)
         return self._follow(known, lambda: self.settle(known, patiently=True))
 
     def _send(self, state: IntentState, request: OrderRequest) -> IntentState:

@@ -14,6 +14,7 @@ from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
     UnsupportedOperationError,
 )
+from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.orchestration.execution.fingerprint import ZERO
 
 _T = TypeVar("_T")
@@ -57,6 +58,22 @@ def read_position(broker: IBrokerage, symbol: str) -> Decimal | None:
         held = [signed_quantity(each) for each in positions if each.symbol == symbol]
         return sum_exact(held)
     return ZERO if position is None else signed_quantity(position)
+
+
+def read_held(broker: IBrokerage, symbol: str) -> Decimal | None:
+    """As `read_position`; of a spot product that is kept as a balance, what there is of its base.
+
+    Raises:
+        BrokerageError: a read failed.
+    """
+    position = read_position(broker, symbol)
+    if position is not None:
+        return position
+    product = read("get_product", lambda: broker.get_product(symbol))
+    base = product.base_currency
+    if product.market_type is not MarketType.SPOT or base is None:
+        return None
+    return read("get_balance", lambda: broker.get_balance(base)).total
 
 
 def sum_exact(amounts: list[Decimal]) -> Decimal:

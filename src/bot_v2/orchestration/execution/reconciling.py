@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 from bot_v2.features.brokerages.core.errors import BrokerageError, OrderNotFoundError
+from bot_v2.features.brokerages.core.events import OrderEvent
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.order_reports import order_after_report
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES
 from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.orchestration.execution.adopting import adopt_order
 from bot_v2.orchestration.execution.bookkeeping import Bookkeeper
 from bot_v2.orchestration.execution.changing import Changer
 from bot_v2.orchestration.execution.context import ExecutionContext, entry_for_order
 from bot_v2.orchestration.execution.events import EventKind
+from bot_v2.orchestration.execution.exit_watch import ExitWatch, Watched
 from bot_v2.orchestration.execution.placing import Placer
 from bot_v2.orchestration.execution.reading import read
 from bot_v2.orchestration.execution.report import FailedRead, ReconciliationReport
-from bot_v2.orchestration.journal.records import Intent, IntentKind, IntentState, Phase
+from bot_v2.orchestration.journal.records import IntentKind, IntentState, Phase
 
 CHANGES = (IntentKind.CANCEL, IntentKind.MODIFY)
 
 
 class Reconciler:
-    """Brings the journal up to date with the broker; sends nothing.
+    """Brings the journal up to date with the broker; sends nothing but what the exit policy says.
 
     Args:
         context: the account.
         placer: settles placements.
         changer: settles cancels and changes.
         books: executions and positions.
+        watch: entries and their exits.
     """
 
     def __init__(
-        self, context: ExecutionContext, placer: Placer, changer: Changer, books: Bookkeeper
+        self,
+        context: ExecutionContext,
+        placer: Placer,
+        changer: Changer,
+        books: Bookkeeper,
+        watch: ExitWatch,
     ) -> None:
         """Read nothing yet."""
         self._context = context
         self._placer = placer
         self._changer = changer
         self._books = books
+        self._watch = watch
         self._foreign: set[str] = set()
 
     def reconcile(self, *, patiently: bool, explain: bool = False) -> ReconciliationReport:
@@ -57,10 +67,15 @@ class Reconciler:
                 context.hold(state.intent.request)
         unsettled = [state for state in before if state.is_unsettled]
         after = [self._settle(state, patiently=patiently) for state in unsettled]
+        looked_at = context.runtime.clock()
         orders = self._read_orders(failed)
         new_fills = self._books.book(failed) or []
         changed = self._follow(orders, new_fills, failed)
         compared = self._books.compare_positions(new_fills, failed, orders)
+        # What another process left behind may be closed on purpose by the bot that starts now.
+        watched = self._watch.look(
+            orders, changed, failed, looked_at=looked_at, may_repair=not patiently
+        )
         return ReconciliationReport(
             at=at,
             settled=tuple(state for state in after if not state.is_unsettled),
@@ -71,6 +86,41 @@ class Reconciler:
             differences=None if compared is None else compared.differences,
             failed_reads=tuple(failed),
             positions=compared.tell_all() if explain and compared is not None else None,
+            alarms=watched.alarms,
+            look_again_at=watched.look_again_at,
+        )
+
+    def hear(self, event: OrderEvent) -> Watched:
+        """Take up what a stream tells of an order; where it is watched, look at its exits.
+
+        Raises:
+            OrderJournalError: the journal cannot be read.
+        """
+        context, order = self._context, event.order
+        failed: list[FailedRead] = []
+        if event.fill is not None:
+            self._books.keep([event.fill])
+        state = context.journal.find_by_order(context.scope, order.order_id)
+        changed = []
+        if state is not None:
+            with context.runtime.try_guard(("intent", state.intent.intent_id)) as entered:
+                fresh = context.journal.find(state.intent.intent_id) if entered else None
+                if fresh is not None and fresh.order_id == order.order_id:
+                    news = self._follow_one(fresh, {order.order_id: order}, failed)
+                    changed += [] if news is None else [news]
+        elif order.parent_order_id is not None:
+            state = context.journal.find_by_order(context.scope, order.parent_order_id)
+        watch = None if state is None else self._watch.watch_of(state)
+        if watch is None:
+            return Watched()
+        looked_at = context.runtime.clock()
+        return self._watch.look(
+            self._read_orders(failed),
+            changed,
+            failed,
+            looked_at=looked_at,
+            may_repair=True,
+            only=watch.intent.intent_id,
         )
 
     def _settle(self, state: IntentState, *, patiently: bool) -> IntentState:
@@ -116,7 +166,7 @@ class Reconciler:
         states = {
             state.intent.intent_id: state
             for state in context.journal.list_open(context.scope)
-            if state.phase is Phase.TAKEN
+            if state.phase is Phase.TAKEN and state.intent.kind is not IntentKind.WATCH
         }
         for order_id in dict.fromkeys(fill.order_id for fill in new_fills):
             state = context.journal.find_by_order(context.scope, order_id)
@@ -186,25 +236,11 @@ class Reconciler:
         return known is not None and known.is_unsettled
 
     def adopt(self, order: Order) -> IntentState:
-        """Follow an order that was not placed here, from now on.
+        """Follow an order that was not placed here, from now on; watch it where it is a pair's.
 
         Raises:
             OrderJournalError: it cannot be written down.
         """
-        context = self._context
-        known = context.journal.find_by_order(context.scope, order.order_id)
-        if known is not None:
-            return known
-        intent = Intent(
-            intent_id=context.intent_id(f"adopt/{order.order_id}"),
-            kind=IntentKind.ADOPT,
-            broker=context.scope.broker,
-            account_id=context.scope.account_id,
-            client_order_id=order.client_order_id or order.order_id,
-            created_at=context.runtime.clock(),
-            symbol=order.symbol,
-            order_id=order.order_id,
-        )
-        taken = context.journal.open_intent(intent)
-        entry = entry_for_order(context, order.order_id, order, "adopted")
-        return context.journal.append((taken or IntentState(intent=intent)).intent.intent_id, entry)
+        state = adopt_order(self._context, order)
+        self._watch.watch_pair(order)
+        return state

@@ -10,6 +10,7 @@ import attrs
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.orchestration.execution.events import ExitAlarm
 from bot_v2.orchestration.execution.position_stories import PositionStory
 from bot_v2.orchestration.journal.records import IntentKind, IntentState
 
@@ -63,6 +64,10 @@ class ReconciliationReport:
     positions: tuple[PositionStory, ...] | None = None
     """Each position that was compared, with what it is made of. None: nobody asked, or it is not
     agreed yet what there was at first."""
+    alarms: tuple[ExitAlarm, ...] = ()
+    """Exits that are confirmed not to be what they should be, told before or not."""
+    look_again_at: datetime | None = None
+    """When what is suspected of exits can be confirmed: reconcile again then. None: nothing is."""
 
     @property
     def is_complete(self) -> bool:
@@ -73,7 +78,7 @@ class ReconciliationReport:
     @property
     def is_clean(self) -> bool:
         """Whether all was read, and nothing is left to explain."""
-        open_questions = self.unsettled or self.foreign_orders or self.failed_reads
+        open_questions = self.unsettled or self.foreign_orders or self.failed_reads or self.alarms
         return not open_questions and self.differences == ()
 
     def explain(self) -> str:
@@ -95,7 +100,11 @@ class ReconciliationReport:
 
     def tell_questions(self) -> list[str]:
         """Return a line for each thing that is left to explain."""
-        lines = [f"NOT SETTLED: {_intent(each)}" for each in self.unsettled]
+        lines = [
+            f"ALARM: {each.cause.value}: {each.message}; policy {each.policy.value}"
+            for each in self.alarms
+        ]
+        lines += [f"NOT SETTLED: {_intent(each)}" for each in self.unsettled]
         lines += [
             f"NOT OURS: order {each.order_id} in {each.symbol}, {each.status.value}"
             for each in self.foreign_orders or ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Sequence
 
 from bot_v2.features.brokerages.core.fills import Fill
@@ -24,6 +25,8 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         """Start empty."""
+        self.journal_id = self.owner = uuid.uuid4().hex
+        """What tells this journal, and its one process, from others."""
         self._lock = threading.Lock()
         self._states: dict[str, IntentState] = {}
         self._open: dict[str, None] = {}
@@ -83,6 +86,10 @@ class MemoryJournal:
     def take_over(self, scope: Scope) -> int:  # noqa: ARG002 - the protocol's signature
         """Return zero: no other process can have written here."""
         return 0
+
+    def is_gone(self, owner: str) -> bool:
+        """Return whether a process has ended; one that is not ours never had this journal."""
+        return owner != self.owner
 
     def book_fills(self, scope: Scope, fills: Sequence[Fill]) -> list[Fill]:
         """Keep executions, each exactly once by symbol and trade id; return those that are new."""

@@ -91,6 +91,8 @@ class Intent:
     """The canonical symbol. None: a cancel or a change, which names its order."""
     request: OrderRequest | None = None
     """What is to be placed, with its client id. None: another kind, or pruned."""
+    asked: OrderRequest | None = None
+    """What the caller asked for, where the limits added to it. None: just what is to be placed."""
     order_id: str | None = None
     """The order to be cancelled, changed or adopted. None: it is a placement."""
     modification: OrderModification | None = None

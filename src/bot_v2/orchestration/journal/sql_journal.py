@@ -48,7 +48,8 @@ class SqlJournal:
         self._is_closed = False
         try:
             with self.transaction() as connection:
-                self._rows.prepare(connection)
+                self.journal_id = self._rows.prepare(connection)
+                """What tells this journal from others, wherever it is opened."""
         except BaseException:
             self.close()
             raise
@@ -120,6 +121,13 @@ class SqlJournal:
         """Own what processes left behind that are gone; return how many intents that were."""
         with self.transaction() as connection:
             return self._rows.take_over(connection, scope, self.owner, self._store.is_gone)
+
+    def is_gone(self, owner: str) -> bool:
+        """Return whether the process of a name, which once had this journal open, has ended."""
+        if owner == self.owner:
+            return False
+        with self.transaction() as connection:
+            return self._store.is_gone(connection, owner)
 
     def book_fills(self, scope: Scope, fills: Sequence[Fill]) -> list[Fill]:
         """Keep executions, each exactly once by symbol and trade id; return those that are new."""

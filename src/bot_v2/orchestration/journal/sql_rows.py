@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -36,8 +37,8 @@ _PREPARING: Final = 4_714_201
 """The advisory lock under which PostgreSQL makes the tables, once for all processes."""
 
 
-def prepare(connection: Connection) -> None:
-    """Make the tables where there are none, and refuse those of another version.
+def prepare(connection: Connection) -> str:
+    """Make the tables where there are none, refuse those of another version; return the id.
 
     Raises:
         OrderJournalError: the journal is of another version.
@@ -53,6 +54,9 @@ def prepare(connection: Connection) -> None:
         raise OrderJournalError(
             f"the order journal is of schema version {version}; this is version {wanted}"
         )
+    _insert_once(connection, FACTS, name="journal_id", value=uuid.uuid4().hex)
+    query = select(FACTS.c.value).where(FACTS.c.name == "journal_id")
+    return str(connection.execute(query).scalar_one())
 
 
 def _insert_once(connection: Connection, table: Table, **values: object) -> bool:

@@ -83,6 +83,8 @@ class WatchRecord:
     """The causes of which an alarm was raised: each is told once."""
     repairs: tuple[Repair, ...] = ()
     """What was done, oldest first."""
+    is_dismissed: bool = False
+    """Whether a person said that it is not to be watched: it is not taken up again."""
 
     def since(self, key: str) -> datetime | None:
         """Return since when something is suspected. None: it is not."""

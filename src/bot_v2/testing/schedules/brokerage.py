@@ -147,8 +147,13 @@ class ScheduledBrokerage:
                 raise BrokerUnavailableError("not serving", http_status=503)
             raise ValueError("a page that is no JSON")
         is_stale = self._schedule.is_stale(number) and not self.is_calm
-        with self._venue.seen_late(STALE_S if is_stale else 0.0):
+        if not is_stale:
             return do()
+        self._venue.see_late(STALE_S)
+        try:
+            return do()
+        finally:
+            self._venue.see_late(0.0)
 
     # Orders
 

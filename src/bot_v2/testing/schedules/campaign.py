@@ -1,19 +1,22 @@
 """Many schedules in a row: what they showed together, and the smallest one that breaks a promise.
 
-python -m bot_v2.testing.schedules.campaign --first 0 --count 1000
+python -m bot_v2.testing.schedules.campaign --first 0 --count 1000 --jobs 2
 python -m bot_v2.testing.schedules.campaign --seed 4711          one, with its steps
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Final
 
 import attrs
@@ -27,6 +30,9 @@ from bot_v2.testing.schedules.world import EndlessRunError
 CHUNK: Final = 500
 """How many schedules a process runs at a stretch."""
 
+COLLECT_AFTER: Final = 20_000
+"""After how many new objects garbage is looked for."""
+
 
 @attrs.define
 class Totals:
@@ -37,6 +43,8 @@ class Totals:
     crashes: int = 0
     steps: int = 0
     asked: int = 0
+    cpu_s: float = 0.0
+    """What they took of the processors' time, in seconds."""
     breaches: Counter[Breach] = attrs.field(factory=Counter)
     operator: Counter[str] = attrs.field(factory=Counter)
     failed: list[int] = attrs.field(factory=list)
@@ -56,7 +64,7 @@ class Totals:
 
     def merge(self, other: Totals) -> None:
         """Add what other runs showed."""
-        for name in ("schedules", "orders", "crashes", "steps", "asked"):
+        for name in ("schedules", "orders", "crashes", "steps", "asked", "cpu_s"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.breaches.update(other.breaches)
         self.operator.update(other.operator)
@@ -118,30 +126,47 @@ def run_seeds(seeds: Iterable[int], make_executor: MakeExecutor = OrderExecutor)
     return totals
 
 
-def run_range(first: int, count: int, processes: int) -> Totals:
-    """Run the schedules of many seeds, in some processes."""
+def run_range(first: int, count: int, jobs: int = 1, *, within_s: float | None = None) -> Totals:
+    """Run the schedules of many seeds.
+
+    Args:
+        first: the first seed.
+        count: how many there are.
+        jobs: how many processes run them.
+        within_s: after so many seconds no more are begun. None: all are run.
+    """
+    until = None if within_s is None else time.monotonic() + within_s
     totals = Totals()
     chunks = [
         range(start, min(start + CHUNK, first + count))
         for start in range(first, first + count, CHUNK)
     ]
-    if processes == 1:
+    work = partial(_run_chunk, until)
+    if jobs == 1:
         for chunk in chunks:
-            totals.merge(_run_chunk(chunk))
+            totals.merge(work(chunk))
         return totals
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawned) as pool:
-        for each in pool.map(_run_chunk, chunks):
+    with ProcessPoolExecutor(jobs, mp_context=spawned) as pool:
+        for each in pool.map(work, chunks):
             totals.merge(each)
     return totals
 
 
-def _run_chunk(seeds: range) -> Totals:
+def _run_chunk(until: float | None, seeds: range) -> Totals:
+    if until is not None and time.monotonic() >= until:
+        return Totals()
     # What goes wrong is scheduled: warnings of it would hide what was not.
     logging.disable()
+    thresholds, started_s = gc.get_threshold(), time.process_time()
+    # Each run leaves garbage, and little of it: looking for it less often saves a tenth.
+    gc.set_threshold(COLLECT_AFTER, *thresholds[1:])
     try:
-        return run_seeds(seeds)
+        totals = run_seeds(seeds)
+        totals.cpu_s = time.process_time() - started_s
+        return totals
     finally:
+        gc.set_threshold(*thresholds)
         logging.disable(logging.NOTSET)
 
 
@@ -184,7 +209,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=1000, help="how many seeds")
-    parser.add_argument("--processes", type=int, default=1, help="how many processes")
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes")
+    parser.add_argument("--within", type=float, help="begin no more after so many seconds")
     parser.add_argument("--seed", type=int, help="one seed only, shrunk where it breaks a promise")
     asked = parser.parse_args(arguments)
     write = sys.stdout.write
@@ -204,10 +230,19 @@ def main(arguments: list[str]) -> int:
         write(f"{verdict}\n")
         return int(bool(verdict.breaches))
     started = time.perf_counter()
-    totals = run_range(asked.first, asked.count, asked.processes)
+    totals = run_range(asked.first, asked.count, asked.jobs, within_s=asked.within)
     took_s = time.perf_counter() - started
-    write(f"{totals.describe()}\n{took_s:.1f} s in {asked.processes} process(es)\n")
+    write(f"{totals.describe()}\n{describe_pace(totals, took_s, asked.jobs)}\n")
     return int(bool(totals.failed))
+
+
+def describe_pace(totals: Totals, took_s: float, jobs: int) -> str:
+    """Return how long runs took, and on what."""
+    each, of_cpu = totals.schedules / took_s / jobs, totals.schedules / (totals.cpu_s or 1.0)
+    return (
+        f"{took_s:.1f} s in {jobs} process(es) on {os.cpu_count()} cores: {each:.0f} schedules per "
+        f"second and process, {of_cpu:.0f} per second of CPU"
+    )
 
 
 if __name__ == "__main__":

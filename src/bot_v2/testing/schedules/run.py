@@ -17,6 +17,7 @@ from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.orchestration.execution.events import EventKind, ExecutionEvent
 from bot_v2.orchestration.execution.report import ReconciliationReport
+from bot_v2.orchestration.execution.risk_gate import OpenGate
 from bot_v2.orchestration.execution.settings import ExecutorSettings
 from bot_v2.orchestration.journal.journal import Scope
 from bot_v2.orchestration.journal.memory_journal import MemoryJournal
@@ -25,6 +26,7 @@ from bot_v2.orchestration.order_executor import OrderExecutor
 from bot_v2.testing.schedules.brokerage import ScheduledBrokerage
 from bot_v2.testing.schedules.flaky_journal import FlakyJournal
 from bot_v2.testing.schedules.schedule import Act, Schedule, Step
+from bot_v2.testing.schedules.turns import Turns
 from bot_v2.testing.schedules.venue import ACCOUNT_ID, PRODUCT, Venue
 from bot_v2.testing.schedules.world import World
 
@@ -43,7 +45,7 @@ MakeExecutor = Callable[..., OrderExecutor]
 """Makes an executor, as its class does."""
 
 
-class HoldingGate:
+class HoldingGate(OpenGate):
     """Counts whose risk is held. It lives as long as its process."""
 
     def __init__(self) -> None:
@@ -86,12 +88,19 @@ class Run:
     Args:
         schedule: what happens.
         make_executor: the executor's class, or what is to be tried in its place.
+        turns: how concurrent submitters take turns. None: in the quickest way that there is.
     """
 
-    def __init__(self, schedule: Schedule, make_executor: MakeExecutor = OrderExecutor) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        make_executor: MakeExecutor = OrderExecutor,
+        *,
+        turns: Turns | None = None,
+    ) -> None:
         """Set the scene."""
         self.schedule = schedule
-        self.world = World(schedule.seed, schedule.crashes)
+        self.world = World(schedule.seed, schedule.crashes, turns)
         self.venue = Venue(schedule, self.world)
         self.journal = FlakyJournal(MemoryJournal(), schedule, self.world)
         self.answers: list[Answer] = []

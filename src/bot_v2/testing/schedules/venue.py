@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -28,6 +28,8 @@ from bot_v2.simulation.account import AccountKind, AccountSettings
 from bot_v2.simulation.engine import MatchingEngine
 from bot_v2.testing.schedules.schedule import Schedule
 from bot_v2.testing.schedules.world import World
+
+_T = TypeVar("_T", Order, Fill)
 
 ZERO: Final = Decimal(0)
 
@@ -110,7 +112,10 @@ class Venue:
             if self._schedule.on_duplicate is DuplicateBehaviour.RETURNS_ORIGINAL:
                 return known.order_id
             raise DuplicateOrderError("an order under that id exists", client_order_id=meant_as)
-        order = self._engine.place(request, client_order_id=f"v{len(self.placed)}")
+        # An id that the broker lets be used again is another one to the engine.
+        again = sum(each.meant_as == meant_as for each in self.placed)
+        engine_id = f"{meant_as}.{again}" if again else meant_as
+        order = self._engine.place(request, client_order_id=engine_id)
         visible_at = self._world.now + self._lag - timedelta(seconds=lateness_s)
         self.placed.append(Placed(order.order_id, meant_as, visible_at, sent_at_step, request))
         return order.order_id
@@ -156,14 +161,9 @@ class Venue:
 
     # What reads show
 
-    @contextmanager
-    def seen_late(self, seconds: float) -> Iterator[None]:
-        """Let reads show what was to be seen some seconds ago."""
+    def see_late(self, seconds: float) -> None:
+        """Let reads show what was to be seen some seconds ago. 0: what is to be seen now."""
         self._behind = timedelta(seconds=seconds)
-        try:
-            yield
-        finally:
-            self._behind = timedelta(0)
 
     @property
     def _seen_at(self) -> datetime:
@@ -171,8 +171,10 @@ class Venue:
 
     def list_shown(self) -> list[Order]:
         """Return the orders that reads show by now, newest first."""
+        fills = self._engine.list_fills()
+        seen_at = self._seen_at
         return [
-            self._show(each) for each in reversed(self.placed) if each.visible_at <= self._seen_at
+            self._show(each, fills) for each in reversed(self.placed) if each.visible_at <= seen_at
         ]
 
     def get_shown(self, order_id: str) -> Order:
@@ -183,7 +185,7 @@ class Venue:
         """
         for each in self.placed:
             if each.order_id == order_id and each.visible_at <= self._seen_at:
-                return self._show(each)
+                return self._show(each, self._engine.list_fills())
         raise OrderNotFoundError(f"there is no order {order_id!r}", order_id=order_id)
 
     def find_shown(self, client_order_id: str) -> Order:
@@ -194,13 +196,13 @@ class Venue:
         """
         for each in reversed(self.placed):
             if each.meant_as == client_order_id and each.visible_at <= self._seen_at:
-                return self._show(each)
+                return self._show(each, self._engine.list_fills())
         raise OrderNotFoundError("there is no such order", client_order_id=client_order_id)
 
     def list_shown_fills(self) -> list[Fill]:
         """Return the executions that reads show by now, oldest first."""
         return [
-            attrs.evolve(fill, client_order_id=self._id_shown(placed))
+            self._with_id(fill, placed)
             for placed, fill in self._fills()
             if self._is_shown(placed, fill)
         ]
@@ -226,13 +228,16 @@ class Venue:
         now = self._seen_at
         return placed.visible_at <= now and fill.timestamp + self._lag <= now
 
-    def _id_shown(self, placed: Placed) -> str | None:
-        return None if self._schedule.scope is IdempotencyScope.NONE else placed.meant_as
+    def _with_id(self, shown: _T, placed: Placed) -> _T:
+        """Return an order or an execution with the client id that the broker keeps of it."""
+        keeps_ids = self._schedule.scope is not IdempotencyScope.NONE
+        client_order_id = placed.meant_as if keeps_ids else None
+        if shown.client_order_id == client_order_id:
+            return shown
+        return attrs.evolve(shown, client_order_id=client_order_id)
 
-    def _show(self, placed: Placed) -> Order:
-        order = self._engine.get_order(placed.order_id)
-        order = attrs.evolve(order, client_order_id=self._id_shown(placed))
-        fills = self._engine.list_fills()
+    def _show(self, placed: Placed, fills: list[Fill]) -> Order:
+        order = self._with_id(self._engine.get_order(placed.order_id), placed)
         hidden = [
             fill
             for fill in fills

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
+
+from bot_v2.testing.schedules.turns import Turns, best_turns
 
 START: Final = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 """When each world begins."""
@@ -25,9 +27,9 @@ class EndlessRunError(Exception):
 
 
 class _Task:
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, number: int, work: Callable[[], None]) -> None:
+        self.number = number
         self.work = work
-        self.turn = threading.Semaphore(0)
         self.wakes_at: datetime | None = None
         self.wants: Hashable = None
         self.is_done = False
@@ -40,12 +42,14 @@ class World:
     Args:
         seed: decides which task goes on, where several can.
         crashes: the numbers of the steps at which the process dies; the first step is number 1.
+        turns: how tasks take turns. None: in the quickest way that is installed.
     """
 
-    def __init__(self, seed: int, crashes: Sequence[int] = ()) -> None:
+    def __init__(self, seed: int, crashes: Sequence[int] = (), turns: Turns | None = None) -> None:
         """Begin at `START`, with nothing to do."""
         self.now = START
-        """The present moment."""
+        """The present moment, whatever the clock says."""
+        self._set_by = timedelta(0)
         self.steps = 0
         """How many steps there were."""
         self.trace: list[str] = []
@@ -56,14 +60,19 @@ class World:
         self._is_dead = False
         self._current: _Task | None = None
         self._tasks: list[_Task] = []
-        self._main = threading.Semaphore(0)
+        self._error: Exception | None = None
+        self._turns = turns or best_turns()
         self._held: dict[Hashable, tuple[_Task | None, int]] = {}
 
     # What the executor takes
 
     def clock(self) -> datetime:
         """Return the present moment."""
-        return self.now
+        return self.now + self._set_by
+
+    def elapsed(self) -> timedelta:
+        """Return how long it is since the beginning."""
+        return self.now - START
 
     def jitter(self) -> float:
         """Return no jitter: chance is in the schedule."""
@@ -115,6 +124,10 @@ class World:
 
     # What the harness does
 
+    def set_clock(self, forward: timedelta) -> None:
+        """Set the clock forward, or back; no time passes."""
+        self._set_by += forward
+
     def at(self, moment: datetime, action: Callable[[], None]) -> None:
         """Let something happen at a moment, whoever is alive then."""
         self._due.append((moment, action))
@@ -151,6 +164,7 @@ class World:
     def run(self, works: Sequence[Callable[[], None]]) -> bool:
         """Run tasks side by side until all have ended; return whether the process has died."""
         self._is_dead = False
+        self._error = None
         self._held.clear()
         if len(works) == 1:
             try:
@@ -158,28 +172,17 @@ class World:
             except Crash:
                 return True
             return self._is_dead
-        self._tasks = [_Task(work) for work in works]
-        threads = [
-            threading.Thread(target=self._live, args=(task,), daemon=True) for task in self._tasks
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            while (task := self._next()) is not None:
-                self._current = task
-                task.turn.release()
-                self._main.acquire()
-        finally:
-            self._current = None
-        for thread in threads:
-            thread.join()
-        for task in self._tasks:
-            if task.error is not None:
-                raise task.error
+        self._tasks = [_Task(number, work) for number, work in enumerate(works)]
+        first = self._choose()
+        if first is not None:
+            self._turns.run([partial(self._live, task) for task in self._tasks], first.number)
+        errors = [self._error, *(task.error for task in self._tasks)]
+        for error in errors:
+            if error is not None:
+                raise error
         return self._is_dead
 
-    def _live(self, task: _Task) -> None:
-        task.turn.acquire()
+    def _live(self, task: _Task) -> int | None:
         try:
             task.work()
         except Crash:
@@ -187,19 +190,29 @@ class World:
         except BaseException as error:  # noqa: BLE001 - raised again where the tasks were started
             task.error = error
             self._is_dead = True
-        finally:
-            task.is_done = True
-            self._main.release()
+        task.is_done = True
+        following = self._choose()
+        return None if following is None else following.number
 
     def _give_way(self) -> None:
         task = self._current
         if task is None:
             return
-        self._main.release()
-        task.turn.acquire()
+        following = self._choose()
+        if following is not None and following is not task:
+            self._turns.pass_on(task.number, following.number)
         task.wakes_at = task.wants = None
         if self._is_dead:
             raise Crash
+
+    def _choose(self) -> _Task | None:
+        """Let a task go on, and return it. None: all have ended."""
+        try:
+            self._current = self._next()
+        except Exception as error:  # noqa: BLE001 - raised again where the tasks were started
+            self._error, self._is_dead = error, True
+            self._current = self._next()
+        return self._current
 
     def _next(self) -> _Task | None:
         alive = [task for task in self._tasks if not task.is_done]
