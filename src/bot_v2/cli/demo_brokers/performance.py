@@ -14,7 +14,7 @@ from bot_v2.cli.demo_brokers import checks as proofs
 from bot_v2.cli.demo_brokers.portfolio import Portfolio, read_portfolio, show_whole
 from bot_v2.cli.demo_brokers.stage import Stage, open_order_journal, open_stage
 from bot_v2.cli.demo_brokers.story import CURRENCY, Story
-from bot_v2.cli.demo_brokers.telling import Teller
+from bot_v2.cli.demo_brokers.telling import Teller, plain
 from bot_v2.cli.demo_brokers.witnesses import WITNESSES
 from bot_v2.cli.reconciliation import Check
 from bot_v2.features.brokerages.core.declarations import environment_of
@@ -101,7 +101,7 @@ def _introduce(stage: Stage, teller: Teller) -> dict[str, Decimal]:
         start[name] = seat.broker.get_balance(CURRENCY).total
         environment = environment_of(seat.broker).value
         account = seat.broker.get_account_id()
-        teller.line(name, f"connected by {WITNESSES[name].sdk}: {environment}, account {account}")
+        teller.line(name, f"connected: {environment}, account {account}, {plain(start[name])} {CURRENCY}")
     return start
 
 

@@ -70,7 +70,6 @@ PARTS: Final = (
         settings={
             "timeout_s": TIMEOUT_S,
             "environment": Environment.SIMULATOR.value,
-            "time_zone": "UTC",
         },
     ),
 )
