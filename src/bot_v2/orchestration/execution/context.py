@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot_v2.features.brokerages.core.capabilities import (
@@ -85,6 +86,8 @@ class ExecutionContext:
         self.board = board
         self.profile = idempotency_of(broker)
         self.history = order_history_of(broker)
+        self.lag = timedelta(seconds=self.profile.visibility_lag_s + self.history.staleness_s)
+        """How much later than it happens something is shown at the latest."""
         self.unsupported = unsupported_of(broker)
         self.new_id = ids or self.profile.make_id
         self._held: set[str | None] = set()
@@ -226,12 +229,25 @@ class ExecutionContext:
 
 
 def entry_for_order(
-    context: ExecutionContext, order_id: str, order: Order | None, note: str
+    context: ExecutionContext,
+    order_id: str,
+    order: Order | None,
+    note: str,
+    *,
+    is_old_news: bool = False,
 ) -> Entry:
-    """Return the entry for an order that the broker has, as it was seen."""
+    """Return the entry for an order that the broker has, as it was seen.
+
+    Args:
+        context: the account.
+        order_id: the broker's id.
+        order: the order. None: it was not seen.
+        note: why, for a person.
+        is_old_news: whether it was known to have ended, longer before this read than reads lag.
+    """
     phase, error = Phase.TAKEN, None
     if order is not None and order.status in ENDED_STATUSES:
-        phase = Phase.ENDED
+        phase = Phase.ENDED if is_old_news or _shows_all(context, order) else Phase.TAKEN
         if order.status is OrderStatus.REPLACED and order.replaced_by is not None:
             phase, order_id = Phase.TAKEN, order.replaced_by
         if order.status is OrderStatus.REJECTED and not order.filled_quantity:
@@ -251,6 +267,15 @@ def entry_for_order(
         error=error,
         note=note,
     )
+
+
+def _shows_all(context: ExecutionContext, order: Order) -> bool:
+    """Whether an order that has ended shows all that was filled of it.
+
+    Where reads lag, a fill just before the end can come to be seen after it. A later execution
+    tells of it; where the broker lists none, the order is read again when the lag is over.
+    """
+    return order.status is OrderStatus.FILLED or context.fills is not None or not context.lag
 
 
 def result_of(state: IntentState) -> OrderResult:

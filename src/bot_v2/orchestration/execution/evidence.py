@@ -39,8 +39,8 @@ _DAY: Final = timedelta(days=1)
 class Sighting:
     """What one look showed."""
 
-    started_at: datetime
-    """When it began: what it shows is no older, but for the broker's own lag."""
+    started_at: timedelta
+    """When it began, by `Runtime.elapsed`: what it shows is no older, but for the broker's lag."""
     candidates: dict[str, Order | None]
     """The orders that can be the intent's, by order id. None: only an execution of it was seen."""
     failures: tuple[BrokerageError, ...] = ()
@@ -68,10 +68,10 @@ class EvidenceReader:
 
     def look_by_id(self, intent: Intent) -> Sighting:
         """Return what the look-up by client id shows: cheap, and it never proves absence alone."""
-        started_at = self._context.runtime.clock()
+        started_at = self._context.runtime.elapsed()
         candidates: dict[str, Order | None] = {}
         failures: list[BrokerageError] = []
-        self._look_up(intent, candidates, failures)
+        self._look_up(intent, candidates, failures, [])
         return Sighting(
             started_at=started_at,
             candidates=candidates,
@@ -82,20 +82,25 @@ class EvidenceReader:
     def look_everywhere(self, intent: Intent) -> Sighting:
         """Return what all reads show together."""
         context = self._context
-        started_at = context.runtime.clock()
+        started_at = context.runtime.elapsed()
         candidates: dict[str, Order | None] = {}
         failures: list[BrokerageError] = []
         orders: list[Order] = []
-        self._look_up(intent, candidates, failures)
+        others: list[str] = []
+        self._look_up(intent, candidates, failures, others)
         try:
             orders = read("list_orders", context.broker.list_orders)
         except BrokerageError as error:
             failures.append(error)
         for order in orders:
-            if self._is_the_order(intent, order):
+            if self._is_the_order(intent, order, others):
                 candidates[order.order_id] = order
         self._look_at_fills(intent, candidates, failures)
-        doubt = None if candidates or failures else self._look_at_position(intent, orders, failures)
+        doubt = None
+        if others:
+            doubt = f"order {others[0]} is under its id, and came of something else here"
+        elif not (candidates or failures):
+            doubt = self._look_at_position(intent, orders, failures)
         return Sighting(
             started_at=started_at,
             candidates=candidates,
@@ -114,6 +119,7 @@ class EvidenceReader:
         intent: Intent,
         candidates: dict[str, Order | None],
         failures: list[BrokerageError],
+        others: list[str],
     ) -> None:
         lookup = self._context.lookup
         if lookup is None or not self.can_look_up:
@@ -130,12 +136,19 @@ class EvidenceReader:
             return
         if self._is_free(intent, order.order_id):
             candidates[order.order_id] = order
+        else:
+            others.append(order.order_id)
 
-    def _is_the_order(self, intent: Intent, order: Order) -> bool:
+    def _is_the_order(self, intent: Intent, order: Order, others: list[str]) -> bool:
         tagged = is_tagged(intent, self._context.profile.scope, order.client_order_id)
-        if tagged is None:
-            tagged = looks_the_same(intent, order, self._margin)
-        return tagged and self._is_free(intent, order.order_id)
+        is_alike = looks_the_same(intent, order, self._margin) if tagged is None else tagged
+        if not is_alike:
+            return False
+        is_free = self._is_free(intent, order.order_id)
+        if tagged and not is_free:
+            # Adopted, or the broker gave an order id twice: it is no proof that there is none.
+            others.append(order.order_id)
+        return is_free
 
     def _is_free(self, intent: Intent, order_id: str) -> bool:
         state = self._context.journal.find_by_order(self._context.scope, order_id)

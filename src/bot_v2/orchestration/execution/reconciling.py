@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot_v2.features.brokerages.core.errors import BrokerageError, OrderNotFoundError
 from bot_v2.features.brokerages.core.events import OrderEvent
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.order_reports import order_after_report
-from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES
+from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, LIVE_STATUSES
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.orchestration.execution.adopting import adopt_order
 from bot_v2.orchestration.execution.bookkeeping import Bookkeeper
@@ -70,7 +72,7 @@ class Reconciler:
         looked_at = context.runtime.clock()
         orders = self._read_orders(failed)
         new_fills = self._books.book(failed) or []
-        changed = self._follow(orders, new_fills, failed)
+        changed = self._follow(orders, new_fills, failed, looked_at)
         compared = self._books.compare_positions(new_fills, failed, orders)
         # What another process left behind may be closed on purpose by the bot that starts now.
         watched = self._watch.look(
@@ -106,7 +108,7 @@ class Reconciler:
             with context.runtime.try_guard(("intent", state.intent.intent_id)) as entered:
                 fresh = context.journal.find(state.intent.intent_id) if entered else None
                 if fresh is not None and fresh.order_id == order.order_id:
-                    news = self._follow_one(fresh, {order.order_id: order}, failed)
+                    news = self._follow_one(fresh, {order.order_id: order}, failed, None)
                     changed += [] if news is None else [news]
         elif order.parent_order_id is not None:
             state = context.journal.find_by_order(context.scope, order.parent_order_id)
@@ -159,7 +161,11 @@ class Reconciler:
         return {order.order_id: order for order in orders}
 
     def _follow(
-        self, orders: dict[str, Order] | None, new_fills: list[Fill], failed: list[FailedRead]
+        self,
+        orders: dict[str, Order] | None,
+        new_fills: list[Fill],
+        failed: list[FailedRead],
+        read_at: datetime,
     ) -> list[IntentState]:
         """Take up what became of live orders, and of ended ones that were filled."""
         context = self._context
@@ -176,18 +182,23 @@ class Reconciler:
         for state in states.values():
             with context.runtime.try_guard(("intent", state.intent.intent_id)) as entered:
                 fresh = context.journal.find(state.intent.intent_id) if entered else None
-                news = None if fresh is None else self._follow_one(fresh, orders, failed)
+                news = None if fresh is None else self._follow_one(fresh, orders, failed, read_at)
             if news is not None:
                 changed.append(news)
         return changed
 
     def _follow_one(
-        self, state: IntentState, orders: dict[str, Order] | None, failed: list[FailedRead]
+        self,
+        state: IntentState,
+        orders: dict[str, Order] | None,
+        failed: list[FailedRead],
+        read_at: datetime | None,
     ) -> IntentState | None:
         context = self._context
         order_id = state.order_id or ""
         order = (orders or {}).get(order_id)
         if order is None:
+            read_at = context.runtime.clock()
             try:
                 order = read("get_order", lambda: context.broker.get_order(order_id))
             except OrderNotFoundError as error:
@@ -197,10 +208,18 @@ class Reconciler:
             except BrokerageError as error:
                 failed.append(FailedRead(method="get_order", error=error))
                 return None
+        is_old_news = False
         if state.order is not None and state.order.order_id == order.order_id:
+            both_over = {state.order.status, order.status} <= ENDED_STATUSES
+            is_later = (
+                read_at is not None
+                and state.changed_at is not None
+                and state.changed_at + context.lag <= read_at
+            )
+            is_old_news = both_over and is_later
             # A read can be older than what is known: an end is not undone by it.
             order = order_after_report(state.order, order)
-        entry = entry_for_order(context, order_id, order, "")
+        entry = entry_for_order(context, order_id, order, "", is_old_news=is_old_news)
         after = state.after(entry)
         if (after.phase, after.order_id, after.order) == (state.phase, state.order_id, state.order):
             return None

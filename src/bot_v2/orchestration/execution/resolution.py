@@ -18,6 +18,7 @@ from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.evidence import EvidenceReader, Sighting, still_remembers
 from bot_v2.orchestration.execution.fingerprint import difference
+from bot_v2.orchestration.execution.runtime import fresh_from
 from bot_v2.orchestration.journal.records import Intent, OrderJournalError
 
 LOOKS_FOR_ABSENCE: Final = 2
@@ -67,8 +68,8 @@ class Case:
 
     intent: Intent
     """What was to be sent."""
-    sent_by: datetime
-    """The latest moment at which it can have left."""
+    fresh_at: timedelta
+    """From when on reads show it, by `Runtime.elapsed`."""
     exists: bool = False
     """True: the broker has said that an order under its id exists, so it cannot be absent."""
     empty_looks: int = 0
@@ -92,9 +93,18 @@ class OutcomeResolver:
         self._lag = timedelta(seconds=lag_s)
 
     def case(self, intent: Intent, sent_by: datetime, *, exists: bool = False) -> Case:
-        """Return the case of an intent: the one that is known, or a new one."""
+        """Return the case of an intent: the one that is known, or a new one.
+
+        Args:
+            intent: what was to be sent.
+            sent_by: the latest moment at which it can have left.
+            exists: True: the broker has said that an order under its id exists.
+        """
         with self._lock:
-            known = self._cases.setdefault(intent.intent_id, Case(intent, sent_by))
+            known = self._cases.get(intent.intent_id)
+            if known is None:
+                fresh_at = fresh_from(self._context.runtime, sent_by, self._lag)
+                known = self._cases[intent.intent_id] = Case(intent, fresh_at)
             known.exists |= exists
             return known
 
@@ -107,13 +117,13 @@ class OutcomeResolver:
         """Look again and again, until the outcome is known or the time for it is over."""
         runtime, settings = self._context.runtime, self._context.settings
         patience = timedelta(seconds=settings.resolve_timeout_s)
-        deadline = max(case.sent_by + self._lag, runtime.clock()) + patience
+        deadline = max(case.fresh_at, runtime.elapsed()) + patience
         probe = 0
         while True:
             verdict = self.look(case)
             delay_s = settings.probe_delay_s(probe)
             hopeless = verdict.finding in HOPELESS
-            is_late = runtime.clock() + timedelta(seconds=delay_s) > deadline
+            is_late = runtime.elapsed() + timedelta(seconds=delay_s) > deadline
             if verdict.settles or hopeless or is_late:
                 return verdict
             runtime.wait(delay_s)
@@ -122,7 +132,7 @@ class OutcomeResolver:
     def look(self, case: Case) -> Verdict:
         """Look once, and say what is known by now."""
         context = self._context
-        is_early = context.runtime.clock() < case.sent_by + self._lag
+        is_early = context.runtime.elapsed() < case.fresh_at
         try:
             if is_early and self._reader.can_look_up:
                 sighting = self._reader.look_by_id(case.intent)
@@ -158,7 +168,7 @@ class OutcomeResolver:
 
     def _counts(self, case: Case, sighting: Sighting) -> bool:
         """Whether a look is late enough to show whatever was sent."""
-        return sighting.started_at >= case.sent_by + self._lag
+        return sighting.started_at >= case.fresh_at
 
 
 def _weigh_candidates(intent: Intent, candidates: dict[str, Order | None]) -> Verdict:

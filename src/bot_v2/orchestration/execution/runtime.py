@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot_v2.shared.types import Clock
@@ -17,6 +18,10 @@ class Runtime(Protocol):
 
     def clock(self) -> datetime:
         """Return the present moment, in UTC."""
+        ...
+
+    def elapsed(self) -> timedelta:
+        """Return how long it is since some moment; setting the clock does not change it."""
         ...
 
     def wait(self, seconds: float) -> None:
@@ -59,6 +64,10 @@ class ThreadRuntime:
         self._lock = threading.Lock()
         self._held: dict[Hashable, _Held] = {}
 
+    def elapsed(self) -> timedelta:
+        """Return how long it is since some moment; setting the clock does not change it."""
+        return timedelta(seconds=time.monotonic())
+
     def wait(self, seconds: float) -> None:
         """Let some seconds pass."""
         self._never.wait(seconds)
@@ -95,3 +104,18 @@ class ThreadRuntime:
                 held.users -= 1
                 if not held.users:
                     del self._held[key]
+
+
+def fresh_from(runtime: Runtime, sent_by: datetime, lag: timedelta) -> timedelta:
+    """Return from when on reads show what was sent, by `Runtime.elapsed`.
+
+    Only what was sent by an earlier process is counted by the clock, and then at most the lag is
+    waited for from now on: what comes after is time that passes, whatever the clock is set to.
+
+    Args:
+        runtime: the present moment.
+        sent_by: the latest moment at which it can have left.
+        lag: how long the broker may not show it.
+    """
+    rest = sent_by + lag - runtime.clock()
+    return runtime.elapsed() + min(max(rest, timedelta(0)), lag)

@@ -43,14 +43,15 @@ def statistics_of(state: IntentState, fills: Iterable[Fill]) -> ExecutionStatist
         state: the order's intent.
         fills: the executions of the order, corrections included.
     """
-    held = effective_fills(fills)
+    listed = list(fills)
+    held = effective_fills(listed)
     request = state.intent.request
     quantity, average = _mean(held)
     fees: dict[str, Decimal] = {}
     for fill in held:
         if fill.fee is not None and fill.fee_currency is not None:
             fees[fill.fee_currency] = EXACT.add(fees.get(fill.fee_currency, ZERO), fill.fee)
-    if not held and state.order is not None:
+    if not listed and state.order is not None:
         quantity, average = state.order.filled_quantity, state.order.average_fill_price
         fees = {fee.currency: fee.amount for fee in state.order.fees or ()}
     slippage = None

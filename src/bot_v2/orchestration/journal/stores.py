@@ -130,14 +130,19 @@ def open_store(url: str, owner: str) -> Store:
             "the order journal needs SQLAlchemy: pip install 'bot-v2[journal]'", extra="journal"
         ) from error
     try:
-        parsed = make_url(url)
+        return _store_at(make_url(url), owner)
     except ArgumentError as error:
         # The URL is not shown: it may hold a password.
-        raise OrderJournalError("the journal's URL cannot be read as one") from error
-    backend = parsed.get_backend_name()
+        raise OrderJournalError(
+            "the journal's URL cannot be read as one, or names a driver that there is not"
+        ) from error
+
+
+def _store_at(url: URL, owner: str) -> Store:
+    backend = url.get_backend_name()
     if backend == "sqlite":
-        return SqliteStore(parsed)
+        return SqliteStore(url)
     if backend == "postgresql":
-        chosen = parsed.drivername if "+" in parsed.drivername else _POSTGRES_DRIVER
-        return PostgresStore(parsed.set(drivername=chosen), owner)
+        chosen = url.drivername if "+" in url.drivername else _POSTGRES_DRIVER
+        return PostgresStore(url.set(drivername=chosen), owner)
     raise OrderJournalError(f"a journal is kept in sqlite or postgresql, not in {backend}")

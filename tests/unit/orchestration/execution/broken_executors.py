@@ -333,7 +333,7 @@ def silence_is_refusal() -> Iterator[None]:
 @bug(Breach.FALSE_END, Breach.LOST_FILL)
 def orders_are_not_followed() -> Iterator[None]:
     """What becomes of an order after it was taken is not taken up."""
-    with instead(reconciling.Reconciler, "_follow", lambda self, orders, fills, failed: []):
+    with instead(reconciling.Reconciler, "_follow", lambda self, *seen: []):
         yield
 
 
@@ -362,9 +362,9 @@ def not_found_is_ended() -> Iterator[None]:
 
     real_follow = reconciling.Reconciler._follow_one
 
-    def follow_one(self: Any, state: IntentState, orders: Any, failed: Any) -> Any:
+    def follow_one(self: Any, state: IntentState, *seen: Any) -> Any:
         try:
-            return real_follow(self, state, orders, failed)
+            return real_follow(self, state, *seen)
         except _NotShownError:
             entry = Entry(phase=Phase.ENDED, at=self._context.runtime.clock())
             return self._context.learn(state, entry, EventKind.ORDER_ENDED)
