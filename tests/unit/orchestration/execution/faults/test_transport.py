@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import attrs
 import pytest
 
@@ -26,6 +24,7 @@ from tests.unit.orchestration.execution.desk import Desk, buy, rest
 from tests.unit.orchestration.execution.faults.meddling import (
     blind,
     declare,
+    later,
     lose_answer,
     once,
     raising,
@@ -116,7 +115,7 @@ def test_t06_an_order_that_arrives_late_is_found(desk: Desk, late_s: float) -> N
     declare(desk, idempotency=lag)
     request = buy(client_order_id="one")
     real = desk.broker.place_order
-    desk.world.at(desk.world.now + timedelta(seconds=late_s), lambda: real(request))
+    later(desk, late_s, lambda: real(request))
     once(desk, "place_order", raising(OrderOutcomeUnknownError("there was no answer")))
     result = desk.executor.submit(request)
     assert result.success
