@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as D
+
 import attrs
 import pytest
 
@@ -155,7 +157,7 @@ def test_t15_a_search_ends(desk: Desk) -> None:
 def test_t18_what_happened_meanwhile_is_taken_up_by_reads(desk: Desk) -> None:
     """T18: No stream is needed: what was filled while nobody listened is booked, once."""
     live = desk.executor.submit(rest("99.50"))
-    desk.venue.fill(live.order_id or "", buy("0.04").quantity or 0, rest("99.50").price or 0)  # type: ignore[arg-type]  # both are given
+    desk.venue.fill(live.order_id or "", D("0.04"), D("99.50"))
     first, second = desk.executor.reconcile(), desk.executor.reconcile()
     assert [len(report.new_fills) for report in (first, second)] == [1, 0]
     assert len(first.changed) == 1
