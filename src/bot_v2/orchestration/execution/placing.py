@@ -152,7 +152,9 @@ class Placer:
         check_order_request(product, request)
         return product.symbol
 
-    def _one_of_its_kind(self, request: OrderRequest, symbol: str) -> AbstractContextManager[None]:
+    def _one_of_its_kind(
+        self, request: OrderRequest, symbol: str
+    ) -> AbstractContextManager[object]:
         """Where the broker keeps no ids, send orders that look the same one after another."""
         if self._context.profile.scope is not IdempotencyScope.NONE:
             return nullcontext()

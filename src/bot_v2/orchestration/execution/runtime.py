@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Hashable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -32,7 +32,7 @@ class Runtime(Protocol):
         """Return a number between 0 and 1, by chance."""
         ...
 
-    def guard(self, key: Hashable) -> AbstractContextManager[None]:
+    def guard(self, key: Hashable) -> AbstractContextManager[object]:
         """Let one thread at a time do what goes by a key."""
         ...
 
@@ -76,34 +76,57 @@ class ThreadRuntime:
         """Return a number between 0 and 1, by chance."""
         return self._random.random()
 
-    @contextmanager
-    def guard(self, key: Hashable) -> Iterator[None]:
+    def guard(self, key: Hashable) -> AbstractContextManager[object]:
         """Let one thread at a time do what goes by a key."""
-        with self._entered(key, blocking=True):
-            yield
+        return _Entry(self, key, blocking=True)
 
-    @contextmanager
-    def try_guard(self, key: Hashable) -> Iterator[bool]:
+    def try_guard(self, key: Hashable) -> AbstractContextManager[bool]:
         """As `guard`, but give False at once where another thread is at it."""
-        with self._entered(key, blocking=False) as entered:
-            yield entered
+        return _Entry(self, key, blocking=False)
 
-    @contextmanager
-    def _entered(self, key: Hashable, *, blocking: bool) -> Iterator[bool]:
+    def enter(self, key: Hashable, *, blocking: bool) -> threading.RLock | None:
+        """Return the lock of a key, taken. None: another thread has it."""
         with self._lock:
-            held = self._held.setdefault(key, _Held())
+            held = self._held.get(key)
+            if held is None:
+                held = self._held[key] = _Held()
             held.users += 1
-        entered = False
-        try:
-            entered = held.lock.acquire(blocking=blocking)
-            yield entered
-        finally:
-            if entered:
-                held.lock.release()
-            with self._lock:
-                held.users -= 1
-                if not held.users:
-                    del self._held[key]
+        if held.lock.acquire(blocking=blocking):
+            return held.lock
+        self._forget(key)
+        return None
+
+    def leave(self, key: Hashable, lock: threading.RLock) -> None:
+        """Let go of a key."""
+        lock.release()
+        self._forget(key)
+
+    def _forget(self, key: Hashable) -> None:
+        with self._lock:
+            held = self._held[key]
+            held.users -= 1
+            if not held.users:
+                del self._held[key]
+
+
+class _Entry:
+    """What a guard gives: a class, since it is entered in each submit, and a generator is slow."""
+
+    __slots__ = ("_blocking", "_key", "_lock", "_runtime")
+
+    def __init__(self, runtime: ThreadRuntime, key: Hashable, *, blocking: bool) -> None:
+        self._runtime = runtime
+        self._key = key
+        self._blocking = blocking
+        self._lock: threading.RLock | None = None
+
+    def __enter__(self) -> bool:
+        self._lock = self._runtime.enter(self._key, blocking=self._blocking)
+        return self._lock is not None
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            self._runtime.leave(self._key, self._lock)
 
 
 def fresh_from(runtime: Runtime, sent_by: datetime, lag: timedelta) -> timedelta:

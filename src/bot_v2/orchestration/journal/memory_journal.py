@@ -60,6 +60,9 @@ class MemoryJournal:
             state = self._states[intent_id] = known.after(entry)
             if state.is_final:
                 self._open.pop(intent_id, None)
+            else:
+                # What was settled is open again, where there is news of it.
+                self._open.setdefault(intent_id)
             return state
 
     def find(self, intent_id: str) -> IntentState | None:

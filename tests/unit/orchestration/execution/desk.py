@@ -7,12 +7,14 @@ from typing import Any
 
 from bot_v2.features.brokerages.core.interfaces import OrderRequest, OrderSide, OrderType
 from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
+from bot_v2.features.brokerages.paper.settings import PaperSettings
 from bot_v2.features.brokerages.paper.venue import PaperVenue
 from bot_v2.orchestration.execution.events import EventKind, ExecutionEvent
 from bot_v2.orchestration.execution.settings import ExecutorSettings
 from bot_v2.orchestration.journal.journal import OrderJournal
 from bot_v2.orchestration.journal.memory_journal import MemoryJournal
 from bot_v2.orchestration.order_executor import OrderExecutor
+from bot_v2.simulation.feeds.feed import PriceFeed
 from bot_v2.testing.schedules.run import HoldingGate
 from bot_v2.testing.schedules.world import START, World
 
@@ -23,13 +25,19 @@ class Desk:
     """What a test of the executor needs at hand."""
 
     def __init__(
-        self, settings: ExecutorSettings | None = None, journal: OrderJournal | None = None
+        self,
+        settings: ExecutorSettings | None = None,
+        journal: OrderJournal | None = None,
+        account: PaperSettings | None = None,
+        feed: PriceFeed | None = None,
     ) -> None:
         self.world = World(0)
-        self.broker = PaperBrokerage(clock=self.world.clock)
+        self.broker = PaperBrokerage(account, feed=feed, clock=self.world.clock)
         self.broker.connect()
         self.venue = PaperVenue(self.broker)
-        self.venue.set_market(SYMBOL, D(99), D(100), D(1000))
+        for product in self.broker.get_products():
+            if feed is not None or product.symbol == SYMBOL:
+                self.venue.set_market(product.symbol, D(99), D(100), D(1000))
         self.gate = HoldingGate()
         self.events: list[ExecutionEvent] = []
         self.journal = journal or MemoryJournal()

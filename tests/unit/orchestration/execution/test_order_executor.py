@@ -310,6 +310,35 @@ def test_an_answer_that_cannot_be_written_down_is_still_given() -> None:
     assert len(desk.venue.orders_received()) == 1
 
 
+def test_an_order_that_cannot_be_written_down_is_not_changed() -> None:
+    """It is tied to its intent first: changed, it would look like no intent's after a crash."""
+    journal = FullDisk(1)
+    desk = Desk(journal=journal)
+    placed = desk.executor.submit(rest(client_order_id="one"))
+    assert placed.order_id is not None
+    refused = desk.executor.modify(placed.order_id, OrderModification(quantity=D(2)))
+    assert isinstance(refused.error, OrderJournalError)
+    assert refused.error.outcome is Outcome.NOT_SENT
+    assert desk.venue.requests_received("modify_order") == 0
+    journal.writes = 100
+    assert desk.executor.modify(placed.order_id, OrderModification(quantity=D(2))).success
+    state = desk.executor.find("one")
+    assert state is not None
+    assert (state.phase, state.order_id) == (Phase.TAKEN, placed.order_id)
+
+
+def test_what_could_not_be_written_down_is_written_by_the_next_reconciliation() -> None:
+    """No read is needed for it: which order it became is still known."""
+    journal = FullDisk(1)
+    desk = Desk(journal=journal)
+    placed = desk.executor.submit(buy(client_order_id="one"))
+    journal.writes = 100
+    desk.venue.inject(Fault.SERVER_ERROR)
+    (settled,) = desk.executor.reconcile().settled
+    assert (settled.phase, settled.order_id) == (Phase.ENDED, placed.order_id)
+    assert desk.gate.held == set()
+
+
 def test_recovery_finds_what_a_dead_process_sent() -> None:
     """An order that was sent and never heard of is found, and its risk held until it ends."""
     desk = Desk()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -29,11 +30,14 @@ from bot_v2.features.brokerages.core.interfaces import (
 )
 from bot_v2.features.brokerages.core.order_terms import TimeInForce
 from bot_v2.orchestration.execution.bookkeeping import position_changes
+from bot_v2.orchestration.execution.events import EventBoard, EventKind
 from bot_v2.orchestration.execution.evidence import still_remembers
 from bot_v2.orchestration.execution.fingerprint import difference, expected_position
 from bot_v2.orchestration.execution.report import ReconciliationReport
+from bot_v2.orchestration.execution.runtime import ThreadRuntime
 from bot_v2.orchestration.execution.statistics import statistics_of
 from bot_v2.orchestration.journal.records import Baseline, IntentState
+from bot_v2.simulation.clock import utc_now
 from bot_v2.simulation.faults import Fault
 from tests.unit.orchestration.execution.desk import SYMBOL, Desk, buy
 from tests.unit.orchestration.journal.test_journals import NOW, fill, intent
@@ -262,3 +266,34 @@ def test_a_report_explains_itself() -> None:
     assert not report.is_clean
     clean = attrs.evolve(report, unsettled=(), foreign_orders=(), differences=())
     assert clean.is_clean
+
+
+def test_what_goes_by_a_key_is_done_by_one_thread_at_a_time() -> None:
+    """A guard lets its own thread in again, and no other before it has been left."""
+    runtime = ThreadRuntime(utc_now)
+    entered: list[bool] = []
+
+    def try_it() -> None:
+        with runtime.try_guard("key") as is_in:
+            entered.append(is_in)
+
+    with runtime.guard("key"), runtime.guard("key"), runtime.guard("another"):
+        other = threading.Thread(target=try_it)
+        other.start()
+        other.join()
+        try_it()
+    other = threading.Thread(target=try_it)
+    other.start()
+    other.join()
+    assert entered == [False, True, True]
+
+
+def test_nobody_is_told_what_nobody_hears() -> None:
+    """An event is made where somebody listens, where it is logged, and where it is an alarm."""
+    silent = EventBoard(utc_now, None)
+    assert not silent.is_heard(EventKind.TAKEN)
+    assert silent.is_heard(EventKind.JOURNAL_FAILED)
+    assert EventBoard(utc_now, lambda event: None).is_heard(EventKind.TAKEN)
+    with silent.open_stream(10):
+        assert silent.is_heard(EventKind.TAKEN)
+    assert not silent.is_heard(EventKind.TAKEN)

@@ -26,6 +26,7 @@ from bot_v2.orchestration.journal.records import (
     Entry,
     Intent,
     IntentKind,
+    IntentState,
     OrderJournalError,
     Phase,
 )
@@ -190,3 +191,19 @@ def test_the_opening_is_kept(journal: OrderJournal) -> None:
         journal.keep_opening(SCOPE, opening)
         assert journal.read_opening(SCOPE) == opening
     assert journal.read_opening(Scope(broker="other", account_id="A-1")) is None
+
+
+def test_an_entry_that_tells_nothing_changes_nothing_else() -> None:
+    """What an entry does not say stays as it was, whatever a state comes to consist of."""
+    told = Entry(
+        phase=Phase.UNKNOWN,
+        at=NOW,
+        attempt=True,
+        order_id="o-1",
+        order=order(),
+        error=OrderJournalError("it failed"),
+        note="seen",
+    )
+    before = IntentState(intent=intent()).after(told)
+    assert before.attempts == 2
+    assert before.after(Entry(phase=Phase.UNKNOWN, at=NOW)) == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from bot_v2.features.brokerages.core.interfaces import BrokerageError, OrderOutcomeUnknownError
@@ -54,6 +55,15 @@ def lose_answer(desk: Desk) -> None:
     """Let the next order be taken, and its answer be lost."""
     lost = OrderOutcomeUnknownError("there was no answer")
     once(desk, "place_order", raising(lost, after=desk.broker.place_order))
+
+
+def later(desk: Desk, seconds: float, call: Callable[[], object]) -> None:
+    """Let something happen some virtual seconds from now."""
+
+    def happen() -> None:
+        call()
+
+    desk.world.at(desk.world.now + timedelta(seconds=seconds), happen)
 
 
 def declare(desk: Desk, **facts: Any) -> None:

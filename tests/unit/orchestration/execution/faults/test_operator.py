@@ -35,6 +35,7 @@ from tests.unit.orchestration.execution.desk import SYMBOL, Desk, buy, rest
 from tests.unit.orchestration.execution.faults.meddling import (
     blind,
     declare,
+    later,
     lose_answer,
     once,
     raising,
@@ -207,8 +208,8 @@ def test_o12_a_clock_that_jumps_proves_nothing(desk: Desk, jump: timedelta) -> N
     request = buy(client_order_id="one")
     real = desk.broker.place_order
     # It arrives eight seconds after the send; the clock is set a moment after it.
-    desk.world.at(desk.world.now + timedelta(seconds=8), lambda: real(request))
-    desk.world.at(desk.world.now + timedelta(seconds=1), lambda: desk.world.set_clock(jump))
+    later(desk, 8, lambda: real(request))
+    later(desk, 1, lambda: desk.world.set_clock(jump))
     lost = OrderOutcomeUnknownError("there was no answer")
     once(desk, "place_order", raising(lost))
     result = desk.executor.submit(request)

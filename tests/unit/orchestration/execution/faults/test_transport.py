@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from decimal import Decimal as D
 
 import attrs
 import pytest
@@ -26,6 +26,7 @@ from tests.unit.orchestration.execution.desk import Desk, buy, rest
 from tests.unit.orchestration.execution.faults.meddling import (
     blind,
     declare,
+    later,
     lose_answer,
     once,
     raising,
@@ -116,7 +117,7 @@ def test_t06_an_order_that_arrives_late_is_found(desk: Desk, late_s: float) -> N
     declare(desk, idempotency=lag)
     request = buy(client_order_id="one")
     real = desk.broker.place_order
-    desk.world.at(desk.world.now + timedelta(seconds=late_s), lambda: real(request))
+    later(desk, late_s, lambda: real(request))
     once(desk, "place_order", raising(OrderOutcomeUnknownError("there was no answer")))
     result = desk.executor.submit(request)
     assert result.success
@@ -156,7 +157,7 @@ def test_t15_a_search_ends(desk: Desk) -> None:
 def test_t18_what_happened_meanwhile_is_taken_up_by_reads(desk: Desk) -> None:
     """T18: No stream is needed: what was filled while nobody listened is booked, once."""
     live = desk.executor.submit(rest("99.50"))
-    desk.venue.fill(live.order_id or "", buy("0.04").quantity or 0, rest("99.50").price or 0)  # type: ignore[arg-type]  # both are given
+    desk.venue.fill(live.order_id or "", D("0.04"), D("99.50"))
     first, second = desk.executor.reconcile(), desk.executor.reconcile()
     assert [len(report.new_fills) for report in (first, second)] == [1, 0]
     assert len(first.changed) == 1
