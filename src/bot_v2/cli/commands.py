@@ -20,6 +20,7 @@ from bot_v2.cli import (
     recovery,
     tape,
     trading,
+    trial,
     venue,
 )
 from bot_v2.cli.exit_codes import ExitCode
@@ -64,6 +65,7 @@ PARTS: Final = (
     demo,
     list_types,
     health,
+    trial,
     reading,
     trading,
     recovery,

@@ -101,7 +101,9 @@ def _introduce(stage: Stage, teller: Teller) -> dict[str, Decimal]:
         start[name] = seat.broker.get_balance(CURRENCY).total
         environment = environment_of(seat.broker).value
         account = seat.broker.get_account_id()
-        teller.line(name, f"connected: {environment}, account {account}, {plain(start[name])} {CURRENCY}")
+        teller.line(
+            name, f"connected: {environment}, account {account}, {plain(start[name])} {CURRENCY}"
+        )
     return start
 
 

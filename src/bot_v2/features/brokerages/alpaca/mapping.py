@@ -20,6 +20,7 @@ from bot_v2.features.brokerages.alpaca.symbols import (
     class_of,
     symbol_from_native,
 )
+from bot_v2.features.brokerages.core.access import Access, AccessRight, ServerTime
 from bot_v2.features.brokerages.core.account_summary import AccountSummary, Margin
 from bot_v2.features.brokerages.core.accounts import Balance, Position, PositionSide
 from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
@@ -255,6 +256,36 @@ def product_from_contract(native: wire.Contract) -> Product:
                 "style": native.style,
             }
         ),
+    )
+
+
+def access_from_native(native: wire.Account, clock: ServerTime) -> Access:
+    """Return whether the account may trade, and what restricts it. Its keys are not restricted."""
+    stops = [
+        words
+        for words, holds in (
+            (f"the account is {native.status}", native.status not in ("", ACCOUNT_ACTIVE)),
+            ("the account is blocked", native.account_blocked),
+            ("trading is blocked", native.trading_blocked),
+            ("trading is suspended by the user", native.trade_suspended_by_user),
+        )
+        if holds
+    ]
+    notes = [
+        words
+        for words, holds in (
+            ("transfers are blocked", native.transfers_blocked),
+            ("the account is a pattern day trader's", native.pattern_day_trader),
+            ("short sales are not enabled", not native.shorting_enabled),
+        )
+        if holds
+    ]
+    trade = frozenset({AccessRight.TRADE})
+    return Access(
+        granted=frozenset({AccessRight.READ}) | (frozenset() if stops else trade),
+        refused=trade if stops else frozenset(),
+        restrictions=(*stops, *notes),
+        server_time=clock,
     )
 
 
