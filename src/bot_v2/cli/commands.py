@@ -13,6 +13,7 @@ from typer.main import get_command
 from bot_v2.cli import (
     certification,
     demo,
+    doctor,
     health,
     journal,
     list_types,
@@ -66,6 +67,7 @@ PARTS: Final = (
     list_types,
     health,
     trial,
+    doctor,
     reading,
     trading,
     recovery,

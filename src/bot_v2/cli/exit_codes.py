@@ -49,7 +49,8 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "Done.",
     ExitCode.REFUSED: (
         "Not fulfilled: the broker refused, or there is no such order, position or price; "
-        "`certify` found violations; `demo` did not reconcile; `reconcile` found orders or "
+        "`certify` found violations; `demo` did not reconcile; `test` found something that "
+        "does not work, `doctor` a problem; `reconcile` found orders or "
         "positions that nothing here explains."
     ),
     ExitCode.USAGE: (

@@ -72,7 +72,21 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
   longer from below, a limit order is placed at the latest price for a quarter of the cash; when it
   crosses from above, an entry that still waits is cancelled and the position is closed. It shows
   how a bot uses a brokerage, and is not meant to make money. At the end every order is read back,
-  and cash, positions and equity have to follow from the fills to the last digit.
+  and cash, positions and equity have to follow from the fills to the last digit. With `--brokers`
+  (`make demo-brokers`) simulators of Coinbase, Alpaca and TWS listen on this machine, the real
+  adapters trade them through the order executor, answers are lost, and each vendor's own SDK has to
+  see the same orders; it needs the extras `journal`, `venues`, `coinbase`, `alpaca` and `ibkr`.
+- **`test`** connects, and asks everything that can be asked: each read, and each declared
+  capability that needs no order. What a preview or a margin check shows is asked about the smallest
+  order; none is sent. It ends with 1 when something failed, and as any command where it cannot
+  connect.
+- **`doctor`** looks a day ahead, and changes nothing: packages, settings, where orders would go
+  (`--expect paper` makes another place a problem, and so does a live broker while
+  `ENABLE_PAPER_TRADING` says yes), session, what credentials may do and until when, the broker's
+  clock, what the broker has announced, orders and positions that end by themselves, the order
+  journal with what is open or quarantined in it, who else may touch the files, and the room that is
+  left. What a broker does not tell is said not to be told. It ends with 1 when there is a problem;
+  warnings do not count.
 """
 
 

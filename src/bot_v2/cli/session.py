@@ -116,6 +116,18 @@ def account_settings(target: Target, environ: Mapping[str, str]) -> dict[str, ob
     return {"account_file": str(default_account_file())}
 
 
+def without_new_account(target: Target) -> Target:
+    """Return the target, but in memory where its paper account would be made anew.
+
+    What only looks leaves nothing behind.
+    """
+    settings = account_settings(target, os.environ)
+    is_new = target.account is None and settings.get("account_file") == str(default_account_file())
+    if is_new and not default_account_file().exists():
+        return attrs.evolve(target, account=IN_MEMORY)
+    return target
+
+
 def chosen_name(target: Target, environ: Mapping[str, str]) -> str:
     """Return the name that the factory will choose; empty where nothing names one."""
     names = [target.broker, *(environ.get(variable) for variable in NAME_VARIABLES)]
@@ -150,6 +162,16 @@ def session(broker: _B) -> Iterator[_B]:
         yield broker
     finally:
         # What was to be done is done, or has its own error: this one would hide it.
+        with suppress(BrokerageError):
+            broker.disconnect()
+
+
+@contextmanager
+def ending(broker: IBrokerage) -> Iterator[None]:
+    """Disconnect a brokerage at the end, whether it could be connected or not."""
+    try:
+        yield
+    finally:
         with suppress(BrokerageError):
             broker.disconnect()
 

@@ -12,7 +12,7 @@ from bot_v2.cli import options as given
 from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.output import Column, Output, waiting
 from bot_v2.cli.reporting import reporting
-from bot_v2.cli.session import Target, make, session
+from bot_v2.cli.session import Target, ending, make, without_new_account
 from bot_v2.cli.trial_reads import Trial, TrialResult, Trials
 from bot_v2.cli.values import seconds_of
 from bot_v2.features.brokerages.core.access import Access, AccessRight, access_of
@@ -77,7 +77,7 @@ def try_out(
     with reporting(as_json, target) as output:
         patience_s = seconds_of("--timeout", timeout)
         with waiting(f"trying {name} ...", is_silent=as_json):
-            report = _try(make(target), symbol, patience_s)
+            report = _try(make(without_new_account(target)), symbol, patience_s)
         output.show(report, lambda: _show(output, report))
     if report.failed:
         raise typer.Exit(ExitCode.REFUSED)
@@ -85,23 +85,14 @@ def try_out(
 
 def _try(broker: IBrokerage, symbol: str | None, patience_s: float) -> TrialReport:
     trials = Trials(broker, symbol, patience_s)
-    trials.connect()
-    # Connecting twice is harmless, and disconnecting is what the session sees to.
-    with session(broker):
+    with ending(broker):
+        trials.connect()
         trials.run()
         access = None
         try:
             access = access_of(broker)
         except BrokerageError as error:
-            trials.done.append(
-                Trial(
-                    operation="get_access",
-                    capability=None,
-                    result=TrialResult.FAILED,
-                    latency_s=None,
-                    found=f"{type(error).__name__}: {error.message}",
-                )
-            )
+            trials.fail("get_access", error)
         return TrialReport(
             broker=name_of(broker),
             environment=environment_of(broker),
@@ -136,7 +127,7 @@ def access_facts(access: Access | None) -> list[tuple[str, object]]:
     """Return what is known of credentials, for a person."""
     if access is None:
         return [("may", "the broker does not tell")]
-    untold = set(AccessRight) - access.granted - access.refused
+    untold = set(AccessRight) - {*access.granted, *access.refused}
     clock = access.server_time
     return [
         ("may", _listed(access.granted)),

@@ -208,7 +208,9 @@ class Trials:
             self._try(
                 "stream_quotes",
                 lambda: _first_of(broker.stream_quotes([product.symbol]), self.patience_s),
-                lambda event: "open" if event is None else f"open; {type(event).__name__}",
+                lambda heard: (
+                    "open" if heard.first is None else f"open; {type(heard.first).__name__}"
+                ),
                 capability,
             )
         else:
@@ -219,6 +221,11 @@ class Trials:
                     tell,
                     capability,
                 )
+
+    def fail(self, operation: str, error: BrokerageError) -> None:
+        """Note what failed that is no part of the contract."""
+        text = f"{type(error).__name__}: {_line(error)}"
+        self._note(operation, None, TrialResult.FAILED, None, text)
 
     # How something is tried
 
@@ -248,6 +255,9 @@ class Trials:
             self._note(operation, capability, TrialResult.FAILED, took_s, text)
             return None
         took_s = time.perf_counter() - started
+        if isinstance(answer, Heard):
+            # The rest of the time it was listened to.
+            took_s = answer.opened_after_s
         self._note(operation, capability, TrialResult.WORKS, took_s, tell(answer))
         return answer
 
@@ -303,8 +313,18 @@ def _refuses_level(declared: str, level: int) -> bool:
     return is_of_levels and bound.isdigit() and level >= int(bound)
 
 
-def _first_of(stream: AbstractContextManager[Iterator[_T]], patience_s: float) -> _T | None:
-    """Open a stream, and return the first that it tells; None: nothing came in time.
+@attrs.frozen
+class Heard:
+    """What a stream told."""
+
+    opened_after_s: float
+    """How long it took to open it, in seconds."""
+    first: object | None
+    """What it told first. None: nothing, in the time that it was listened to."""
+
+
+def _first_of(stream: AbstractContextManager[Iterator[_T]], patience_s: float) -> Heard:
+    """Open a stream, and return the first that it tells.
 
     Raises:
         BrokerageError: it cannot be opened, or ended with an error.
@@ -317,15 +337,17 @@ def _first_of(stream: AbstractContextManager[Iterator[_T]], patience_s: float) -
         except BrokerageError as error:
             heard.put(error)
 
+    started = time.perf_counter()
     with stream as events:
+        opened_after_s = time.perf_counter() - started
         threading.Thread(target=listen, args=(events,), daemon=True).start()
         try:
             first = heard.get(timeout=patience_s)
         except queue.Empty:
-            return None
+            first = None
     if isinstance(first, BrokerageError):
         raise first
-    return first
+    return Heard(opened_after_s, first)
 
 
 def _small_order(broker: IBrokerage, product: Product) -> OrderRequest:

@@ -18,6 +18,7 @@ COMMANDS = {
     "certify",
     "close",
     "demo",
+    "doctor",
     "health",
     "journal check",
     "journal export",
@@ -34,6 +35,7 @@ COMMANDS = {
     "sell",
     "tape play",
     "tape record",
+    "test",
     "venue",
 }
 

@@ -280,10 +280,10 @@ def access_from_native(native: wire.Account, clock: ServerTime) -> Access:
         )
         if holds
     ]
-    trade = frozenset({AccessRight.TRADE})
+    trade = (AccessRight.TRADE,)
     return Access(
-        granted=frozenset({AccessRight.READ}) | (frozenset() if stops else trade),
-        refused=trade if stops else frozenset(),
+        granted=(AccessRight.READ, *(() if stops else trade)),
+        refused=trade if stops else (),
         restrictions=(*stops, *notes),
         server_time=clock,
     )

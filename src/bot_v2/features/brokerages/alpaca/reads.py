@@ -83,7 +83,7 @@ class AlpacaReads(AlpacaMarket):
             CLOCK,
             lambda reply: in_utc(decode(reply.body, wire.MarketClock).timestamp),
         )
-        clock = ServerTime(told=told, asked_at=asked_at, heard_at=self._clock(), step=TICK)
+        clock = ServerTime(told=told, asked_at=asked_at, heard_at=self._clock(), step_s=0.0)
         return mapping.access_from_native(account, clock)
 
     def get_margin(self) -> Margin:

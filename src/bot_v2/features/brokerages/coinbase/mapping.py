@@ -138,8 +138,8 @@ def access_from_native(native: wire.Permissions, clock: ServerTime) -> Access:
         AccessRight.WITHDRAW: native.can_transfer,
     }
     return Access(
-        granted=frozenset(right for right, may in told.items() if may),
-        refused=frozenset(right for right, may in told.items() if may is False),
+        granted=tuple(right for right, may in told.items() if may),
+        refused=tuple(right for right, may in told.items() if may is False),
         server_time=clock,
     )
 

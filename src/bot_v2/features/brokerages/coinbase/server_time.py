@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 from bot_v2.features.brokerages.coinbase import wire
@@ -12,8 +11,8 @@ from bot_v2.features.brokerages.core.access import ServerTime
 from bot_v2.features.brokerages.http.calls import Call
 from bot_v2.shared.types import Clock
 
-STEP: Final = timedelta(seconds=1)
-"""How coarsely it is told: one of the APIs cuts the milliseconds off."""
+STEP_S: Final = 1.0
+"""How coarsely it is told, in seconds: one of the APIs cuts the milliseconds off."""
 
 
 def read_server_time(session: CoinbaseSession, call: Call, path: str, clock: Clock) -> ServerTime:
@@ -24,4 +23,4 @@ def read_server_time(session: CoinbaseSession, call: Call, path: str, clock: Clo
     """
     asked_at = clock()
     told = session.ask(call, "GET", path, wire.ServerTime, lambda native, _: moment(native.iso))
-    return ServerTime(told=told, asked_at=asked_at, heard_at=clock(), step=STEP)
+    return ServerTime(told=told, asked_at=asked_at, heard_at=clock(), step_s=STEP_S)

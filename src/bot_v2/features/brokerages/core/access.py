@@ -34,8 +34,8 @@ class ServerTime:
     """Our moment before the question."""
     heard_at: datetime
     """Our moment after the answer."""
-    step: timedelta
-    """How coarsely the broker tells it."""
+    step_s: float
+    """How coarsely the broker tells it, in seconds."""
 
     @property
     def skew(self) -> timedelta:
@@ -45,7 +45,7 @@ class ServerTime:
         """
         if self.told > self.heard_at:
             return self.told - self.heard_at
-        latest = self.told + self.step
+        latest = self.told + timedelta(seconds=self.step_s)
         return latest - self.asked_at if latest < self.asked_at else timedelta(0)
 
 
@@ -65,9 +65,9 @@ class Interruption:
 class Access:
     """What a broker tells of the credentials and of the session."""
 
-    granted: frozenset[AccessRight] = frozenset()
+    granted: tuple[AccessRight, ...] = ()
     """What the broker says that the credentials may do."""
-    refused: frozenset[AccessRight] = frozenset()
+    refused: tuple[AccessRight, ...] = ()
     """What it says that they may not do; what is in neither is not told."""
     restrictions: tuple[str, ...] = ()
     """What keeps the account from trading as usual, a sentence each."""

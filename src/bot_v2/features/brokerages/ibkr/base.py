@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, NoReturn, TypeVar
 
 from bot_v2.features.brokerages.core.access import Access, ServerTime
@@ -113,9 +113,7 @@ class IbkrBase:
                 TIME, lambda client: client.ask_time(), attempt.deadline
             )
             told = attempt.read(lambda: datetime.fromtimestamp(reading.rows[0], UTC))
-            return ServerTime(
-                told=told, asked_at=asked_at, heard_at=self._clock(), step=timedelta(seconds=1)
-            )
+            return ServerTime(told=told, asked_at=asked_at, heard_at=self._clock(), step_s=1.0)
 
         clock = self._session.run(self._call("get_access"), work)
         return Access(server_time=clock, interruptions=interruptions_after(self._clock()))
