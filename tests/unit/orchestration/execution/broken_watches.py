@@ -71,8 +71,8 @@ def the_lag_is_ignored() -> Iterator[None]:
     """How long the broker takes to show things is not waited for."""
     real = exit_watch.ExitWatch.__init__
 
-    def init(self: Any, account: Any, repairer: Any) -> None:
-        real(self, account, repairer)
+    def init(self: Any, account: Any, repairer: Any, waits: Any) -> None:
+        real(self, account, repairer, waits)
         self._grace = timedelta(seconds=account.settings.exit_grace_s)
 
     with instead(exit_watch.ExitWatch, "__init__", init):
