@@ -35,7 +35,6 @@ from bot_v2.orchestration.execution.evidence import still_remembers
 from bot_v2.orchestration.execution.fingerprint import difference, expected_position
 from bot_v2.orchestration.execution.report import ReconciliationReport
 from bot_v2.orchestration.execution.runtime import ThreadRuntime, fresh_from
-from bot_v2.orchestration.execution.runtime import ThreadRuntime
 from bot_v2.orchestration.execution.statistics import statistics_of
 from bot_v2.orchestration.journal.records import Baseline, IntentState
 from bot_v2.simulation.clock import utc_now
