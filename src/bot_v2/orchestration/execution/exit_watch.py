@@ -14,24 +14,20 @@ from typing import Final
 
 import attrs
 
-from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.events import EventKind, ExecutionEvent, ExitAlarm
 from bot_v2.orchestration.execution.exit_group import (
-    EXCESSIVE,
-    UNPROTECTED,
     Danger,
     ExitGroup,
     describe,
-    find_dangers,
 )
+from bot_v2.orchestration.execution.exit_judgement import Judgement, judge
 from bot_v2.orchestration.execution.exit_reading import ExitReader, Look
 from bot_v2.orchestration.execution.exit_repair import ExitRepairer
 from bot_v2.orchestration.execution.exit_waits import Waits, grace_of, lag_of
-from bot_v2.orchestration.execution.fingerprint import ZERO
-from bot_v2.orchestration.execution.reading import read, read_held
+from bot_v2.orchestration.execution.reading import read
 from bot_v2.orchestration.execution.report import FailedRead
 from bot_v2.orchestration.journal.records import (
     Entry,
@@ -58,18 +54,6 @@ class Watched:
     """What is confirmed to be wrong now, told before or not."""
     look_again_at: datetime | None = None
     """When what is suspected can be confirmed. None: nothing is."""
-
-
-@attrs.frozen(kw_only=True)
-class _Judgement:
-    """What a look means."""
-
-    dangers: tuple[Danger, ...]
-    """What is wrong by this look."""
-    position: Decimal | None
-    """The signed position. None: it was not needed, or the broker does not say."""
-    is_over: bool
-    """Whether nothing is left to watch."""
 
 
 class ExitWatch:
@@ -229,7 +213,7 @@ class ExitWatch:
             record = self._repairer.take_up_failures(watch)
             record = self._reader.take_up_exits(attrs.evolve(watch, watch=record), orders)
             look = self._reader.look(watch, record, orders, looked_at)
-            judgement = None if look is None else self._judge(look, failed)
+            judgement = None if look is None else judge(context.broker, look, failed)
             if look is None or judgement is None:
                 self._keep(watch, record)
                 return told
@@ -261,45 +245,8 @@ class ExitWatch:
             orders = {order.order_id: order for order in listed}
         return told
 
-    def _judge(self, look: Look, failed: list[FailedRead]) -> _Judgement | None:
-        """Return what a look means. None: a read failed, so that it means nothing."""
-        group, broker = look.group, self._context.broker
-        found = find_dangers(group)
-        position = held = step = None
-        if any(each.cause in UNPROTECTED | EXCESSIVE for each in found):
-            try:
-                position = read_held(broker, group.symbol)
-                product = read("get_product", lambda: broker.get_product(group.symbol))
-            except BrokerageError as error:
-                failed.append(FailedRead(method="get_position", error=error))
-                return None
-            held = None if position is None else group.held(position)
-            # What is left of a fee in the asset itself can be less than any order can be for.
-            step = product.size_increment
-        dangers = []
-        is_flat = True
-        for danger in found:
-            if danger.cause in UNPROTECTED and held is not None:
-                # Whoever closed it, or protects it by a stop of another kind: then all is well.
-                stops = EXACT.add(group.covered, look.stops_of_others)
-                bare = min(danger.quantity, EXACT.subtract(held, stops))
-                is_flat &= _is_none(held, step)
-                if not _is_none(bare, step):
-                    dangers.append(attrs.evolve(danger, quantity=bare))
-            elif danger.cause in EXCESSIVE and held is not None:
-                is_flat &= held >= ZERO
-                dangers.append(danger)
-            else:
-                is_flat = False
-                dangers.append(danger)
-        return _Judgement(
-            dangers=tuple(dangers),
-            position=position,
-            is_over=group.has_ended and not look.is_pending and is_flat,
-        )
-
     def _weigh(
-        self, watch: IntentState, record: WatchRecord, look: Look, judgement: _Judgement
+        self, watch: IntentState, record: WatchRecord, look: Look, judgement: Judgement
     ) -> tuple[WatchRecord, tuple[ExitAlarm, ...]]:
         """Return what is known by now, and what is confirmed; what is news of that is told."""
         now = self._context.runtime.clock()
@@ -397,8 +344,3 @@ class ExitWatch:
     ) -> None:
         entry = Entry(phase=phase, at=self._context.runtime.clock(), note=note, watch=record)
         self._context.journal.append(watch.intent.intent_id, entry)
-
-
-def _is_none(quantity: Decimal, step: Decimal | None) -> bool:
-    """Return whether a quantity is less than any order can be for."""
-    return quantity <= ZERO or (step is not None and quantity < step)

@@ -222,11 +222,11 @@ def test_a_clock_that_is_set_proves_nothing() -> None:
     drop(desk)
     desk.look()
     real = desk.world.clock
-    desk.world.clock = lambda: real() + timedelta(hours=1)  # type: ignore[method-assign]  # set
+    desk.world.clock = lambda: real() + timedelta(hours=1)  # type: ignore[method-assign]  # it is set
     desk.look()
     desk.look(GRACE_S - 0.1)
     assert desk.alarms == []
-    desk.world.clock = lambda: real() - timedelta(hours=1)  # type: ignore[method-assign]  # set back
+    desk.world.clock = lambda: real() - timedelta(hours=1)  # type: ignore[method-assign]  # it is set back
     desk.start()
     desk.executor.recover()
     report = desk.look(GRACE_S - 0.1)
