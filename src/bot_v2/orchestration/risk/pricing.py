@@ -39,14 +39,6 @@ class Weight:
     unit_values: tuple[Decimal, ...]
     """What one order unit of each part is worth, in the part's currency."""
 
-    @property
-    def values(self) -> tuple[Decimal, ...]:
-        """What each part is worth, in its currency."""
-        return tuple(
-            EXACT.multiply(part.quantity, unit)
-            for part, unit in zip(self.parts, self.unit_values, strict=True)
-        )
-
 
 class Scales:
     """Weighs orders of one account.
