@@ -233,8 +233,9 @@ def test_a_persons_word_is_taken(
     quarantine(path, "one")
     said = paper("resolve", "one", *words, "--because", "seen on the phone", "--yes", "--json")
     assert said.code == 0, said.err
-    assert (said.json["phase"], said.json["order_id"]) == (phase, order_id)
-    assert "one: quarantined" in said.err
+    state = said.json["state"]
+    assert (state["phase"], state["order_id"]) == (phase, order_id)
+    assert said.json["told_before"] == ["one: quarantined, several can be it"]
     story = paper("journal", "show", "one")
     assert "seen on the phone" in story.out
     again = paper("resolve", "one", *words, "--because", "again", "--yes")
@@ -438,7 +439,8 @@ def test_a_journal_of_a_broker_is_looked_after(
     because = ("--because", "the same order", "--yes", "--json")
     resolved = alpaca("resolve", "lost", "--placed-as", order_id, *because, *journal)
     assert resolved.code == 0, resolved.err
-    assert (resolved.json["phase"], resolved.json["order_id"]) == ("ended", order_id)
+    state = resolved.json["state"]
+    assert (state["phase"], state["order_id"]) == ("ended", order_id)
     explained = alpaca("reconcile", "--explain", *journal)
     assert (explained.code, "(client id lost): fill" in explained.out) == (0, True)
     checked = alpaca("journal", "check", *journal, "--json")
