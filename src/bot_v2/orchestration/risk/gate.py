@@ -107,6 +107,7 @@ class LimitGate:
         self._scales = Scales(
             broker,
             spot_as_positions=spot_as_positions_of(broker),
+            marks_positions=any(each.needs_positions for each in every),
             price_margin=max(each.price_margin for each in every),
         )
         self._reader = AccountReader(

@@ -30,7 +30,7 @@ from bot_v2.features.brokerages.core.interfaces import (
 )
 from bot_v2.features.brokerages.core.market_data import MarketStatus
 from bot_v2.orchestration.journal.memory_journal import MemoryJournal
-from bot_v2.orchestration.risk.limits import ConditionCheck, RiskLimits
+from bot_v2.orchestration.risk.limits import ConditionCheck, RiskLimits, risk_limits
 from tests.unit.orchestration.risk.bench import SYMBOL, Bench, Broker, market, order
 
 SELL = OrderSide.SELL
@@ -297,9 +297,9 @@ def test_the_market_has_to_be_open(tmp_path: Path) -> None:
 def test_what_a_broker_does_not_tell_is_skipped_or_refused(tmp_path: Path, name: str) -> None:
     """The setting says which; off asks nothing."""
     lacks = (Capability.MARKET_STATUS, Capability.MARGIN)
-    for check in (ConditionCheck.OFF, ConditionCheck.SKIP):
-        assert Bench(tmp_path, RiskLimits(**{name: check}), lacks=lacks).submit("1") is None
-    bench = Bench(tmp_path, RiskLimits(**{name: ConditionCheck.REFUSE}), lacks=lacks)
+    for check in ("off", "skip"):
+        assert Bench(tmp_path, risk_limits({name: check}), lacks=lacks).submit("1") is None
+    bench = Bench(tmp_path, risk_limits({name: "refuse"}), lacks=lacks)
     refused(bench.submit("1"), UnsupportedOperationError, name, "paper")
 
 
