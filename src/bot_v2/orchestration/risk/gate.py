@@ -107,6 +107,7 @@ class LimitGate:
         self._scales = Scales(
             broker,
             spot_as_positions=spot_as_positions_of(broker),
+            marks_positions=any(each.needs_positions for each in every),
             price_margin=max(each.price_margin for each in every),
         )
         self._reader = AccountReader(
@@ -151,7 +152,7 @@ class LimitGate:
             for level in self._levels
             if level.limits.stop_loss_pct is not None
         ]
-        if not asking or request.stop_loss is not None or self._is_exit(request):
+        if not asking or request.stop_loss is not None or self._may_be_exit(request):
             return request
         level = min(asking, key=lambda each: each[0])[1]
         with reading():
@@ -190,7 +191,8 @@ class LimitGate:
             held = book.find(self._scope, client_order_id)
         if held is None or held.released is not None:
             raise InvalidRequestError(
-                f"the risk of {client_order_id} is not held: it has ended, as far as is known here",
+                f"the risk of {client_order_id} is not held, as it has ended for all that is known "
+                "here; accepted: an order of its own",
                 client_order_id=client_order_id,
             )
         given = {name: getattr(modification, name) for name in _CHANGES}
@@ -206,7 +208,7 @@ class LimitGate:
             request=changed,
             parts=parts,
             weight=attrs.evolve(weight, parts=parts),
-            is_change=True,
+            changes=held,
         )
         try:
             self._switch.check()
@@ -220,9 +222,9 @@ class LimitGate:
         """Hold the risk of an order that an earlier process sent; never refuses."""
         self._ledger.hold(request)
 
-    def release(self, request: OrderRequest, order: Order | None) -> None:  # noqa: ARG002 - the protocol's
+    def release(self, request: OrderRequest, order: Order | None) -> None:
         """Give an order's risk back: what it did is in the positions, or it did nothing."""
-        self._ledger.release(request.client_order_id or "")
+        self._ledger.release(request.client_order_id or "", order)
 
     def _reserve_new_risk(self, request: OrderRequest) -> None:
         self._switch.check()
@@ -253,10 +255,10 @@ class LimitGate:
             parts = ()
         return self._admission.admit_exit(Candidate(request=request, parts=parts))
 
-    def _is_exit(self, request: OrderRequest) -> bool:
+    def _may_be_exit(self, request: OrderRequest) -> bool:
         with reading():
             parts = self._weigh_parts(request)
-            return self._admission.is_exit(Candidate(request=request, parts=parts))
+            return self._admission.may_be_exit(Candidate(request=request, parts=parts))
 
     def _weigh_parts(self, request: OrderRequest) -> tuple[Part, ...]:
         """Return what an order weighs, without its value where nobody asks for that."""

@@ -28,6 +28,8 @@ RESERVATIONS: Final = Table(
     Column("journal_id", String(64), nullable=False),
     Column("owner", String(64), nullable=False),
     Column("parts", Text, nullable=False),
+    Column("reserved_at", BigInteger, nullable=True),
+    Column("filled", Text, nullable=True),
     Column("released", BigInteger, nullable=True),
     Column("released_at", BigInteger, nullable=True),
 )
@@ -38,6 +40,7 @@ ACCOUNTS: Final = Table(
     METADATA,
     Column("broker", String(64), primary_key=True),
     Column("account_id", String(128), primary_key=True),
+    Column("began_at", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
 )
 """The latest look at each account."""

@@ -45,8 +45,17 @@ class RiskBook(Protocol):
         """Keep a reservation, in place of what the order had."""
         ...
 
-    def release(self, scope: Scope, client_order_id: str, at: datetime) -> None:
-        """Give a reservation back; what is not held is left alone."""
+    def release(
+        self, scope: Scope, client_order_id: str, at: datetime, filled: Decimal | None
+    ) -> None:
+        """Give a reservation back; what is not held is left alone.
+
+        Args:
+            scope: the account.
+            client_order_id: the order.
+            at: the present moment.
+            filled: how much of it was filled, in order units. None: not said.
+        """
         ...
 
     def forget_released(self, scope: Scope, releases: int, until: datetime) -> None:
@@ -63,6 +72,10 @@ class RiskBook(Protocol):
 
     def put_account(self, state: AccountState) -> None:
         """Keep a look at an account, unless a later one is kept."""
+        ...
+
+    def looked_at(self, scope: Scope) -> datetime | None:
+        """Return when the kept look at an account began. None: none is kept."""
         ...
 
     def forget_account(self, scope: Scope) -> None:
@@ -92,7 +105,7 @@ class ReservationStore(Protocol):
     def turn(self) -> AbstractContextManager[RiskBook]:
         """Give the book to one caller at a time, among all processes.
 
-        What is written is durable when the block ends; where it raises, nothing was written.
+        What is written outlives the process when the block ends; where it raises, nothing is.
 
         Raises:
             OrderJournalError: the store cannot be read or written.
@@ -169,11 +182,13 @@ class _MemoryBook:
     def put(self, reservation: Reservation) -> None:
         self.reservations[reservation.scope, reservation.client_order_id] = reservation
 
-    def release(self, scope: Scope, client_order_id: str, at: datetime) -> None:
+    def release(
+        self, scope: Scope, client_order_id: str, at: datetime, filled: Decimal | None
+    ) -> None:
         known = self.find(scope, client_order_id)
         if known is not None and known.released is None:
             self.count += 1
-            self.put(attrs.evolve(known, released=self.count, released_at=at))
+            self.put(attrs.evolve(known, released=self.count, released_at=at, filled=filled))
 
     def forget_released(self, scope: Scope, releases: int, until: datetime) -> None:
         for each in list(self.reservations.values()):
@@ -193,6 +208,10 @@ class _MemoryBook:
         known = self.accounts.get(state.scope)
         if known is None or known.order <= state.order:
             self.accounts[state.scope] = state
+
+    def looked_at(self, scope: Scope) -> datetime | None:
+        known = self.accounts.get(scope)
+        return None if known is None else known.began_at
 
     def forget_account(self, scope: Scope) -> None:
         self.accounts.pop(scope, None)
