@@ -6,7 +6,9 @@ import tempfile
 import time
 from contextlib import closing
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -18,9 +20,19 @@ from bot_v2.cli.demo_brokers.telling import Teller, plain
 from bot_v2.cli.demo_brokers.witnesses import WITNESSES
 from bot_v2.cli.reconciliation import Check
 from bot_v2.features.brokerages.core.declarations import environment_of
+from bot_v2.features.brokerages.core.errors import MissingDependencyError
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.orchestration.execution.events import ExecutionEvent
+
+NEEDED: Final = {
+    "journal": "sqlalchemy",
+    "venues": "starlette",
+    "coinbase": "coinbase",
+    "alpaca": "alpaca",
+    "ibkr": "ib_async",
+}
+"""The extras that it needs, and a package that each brings."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,11 +77,12 @@ def perform(*, is_short: bool, is_silent: bool) -> BrokersReport:
         MissingDependencyError: an SDK, or what the simulators need, is not installed.
         BrokerageError: something failed that was not made to fail.
     """
+    _require_packages()
     started = time.perf_counter()
     teller, late = Teller(is_silent=is_silent), _Late()
     teller.title(
         "three brokers, one desk",
-        "simulators on this machine; adapters, SDKs, executor and journal are the real ones",
+        "simulators here; adapters, SDKs, executor and journal are the real ones",
     )
     # On Windows what a process has open cannot be removed, and the folder is of no use any more.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -90,6 +103,21 @@ def perform(*, is_short: bool, is_silent: bool) -> BrokersReport:
     verdict = "everything adds up" if whole.reconciled else "IT DOES NOT ADD UP"
     teller.text(f"{verdict}, in {whole.took_s} s", "green" if whole.reconciled else "red")
     return whole
+
+
+def _require_packages() -> None:
+    """Say at once all that is to be installed, and not one thing after the other.
+
+    Raises:
+        MissingDependencyError: something is.
+    """
+    missing = [extra for extra, package in NEEDED.items() if find_spec(package) is None]
+    if missing:
+        extras = ",".join(missing)
+        raise MissingDependencyError(
+            f"the demonstration with three brokers needs more: pip install 'bot-v2[{extras}]'",
+            extra=extras,
+        )
 
 
 def _introduce(stage: Stage, teller: Teller) -> dict[str, Decimal]:

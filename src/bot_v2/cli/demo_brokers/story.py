@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -20,7 +20,9 @@ from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.orchestration.execution.events import EventKind, ExecutionEvent
 from bot_v2.simulation.faults import Fault
-from bot_v2.venues.tws.venue import TwsVenue
+
+if TYPE_CHECKING:
+    from bot_v2.venues.tws.venue import TwsVenue
 
 CURRENCY: Final = "USD"
 """What the accounts are added up in."""
@@ -238,6 +240,9 @@ class _Submitting(threading.Thread):
 
 
 def _tws(seat: Seat) -> TwsVenue:
+    # Imported here: what venues need may not be installed.
+    from bot_v2.venues.tws.venue import TwsVenue
+
     if not isinstance(seat.venue, TwsVenue):
         raise InvalidRequestError(f"{seat.name} is not simulated by a TWS")
     return seat.venue

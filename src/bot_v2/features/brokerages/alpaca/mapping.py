@@ -260,31 +260,15 @@ def product_from_contract(native: wire.Contract) -> Product:
 
 
 def access_from_native(native: wire.Account, clock: ServerTime) -> Access:
-    """Return whether the account may trade, and what restricts it. Its keys are not restricted."""
-    stops = [
-        words
-        for words, holds in (
-            (f"the account is {native.status}", native.status not in ("", ACCOUNT_ACTIVE)),
-            ("the account is blocked", native.account_blocked),
-            ("trading is blocked", native.trading_blocked),
-            ("trading is suspended by the user", native.trade_suspended_by_user),
-        )
-        if holds
-    ]
-    notes = [
-        words
-        for words, holds in (
-            ("transfers are blocked", native.transfers_blocked),
-            ("the account is a pattern day trader's", native.pattern_day_trader),
-            ("short sales are not enabled", not native.shorting_enabled),
-        )
-        if holds
-    ]
+    """Return whether the account may trade, and what restricts it. Its keys have no limits."""
+    is_active = native.status in ("", ACCOUNT_ACTIVE)
+    is_stopped = native.account_blocked or native.trading_blocked or native.trade_suspended_by_user
     trade = (AccessRight.TRADE,)
+    may_trade = is_active and not is_stopped
     return Access(
-        granted=(AccessRight.READ, *(() if stops else trade)),
-        refused=trade if stops else (),
-        restrictions=(*stops, *notes),
+        granted=(AccessRight.READ, *(trade if may_trade else ())),
+        refused=() if may_trade else trade,
+        restrictions=restrictions_from_native(native),
         server_time=clock,
     )
 
