@@ -415,6 +415,16 @@ def test_what_cannot_be_found_out_at_a_broker_is_said(
     assert venue.venue.orders_received() == []
 
 
+def test_without_a_state_folder_a_journal_has_to_be_named(
+    quick: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody can say where that folder is, one line says what to install or to give."""
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    ran = quick("reconcile", "--broker", "paper")
+    assert (ran.code, "pip install 'bot-v2[cli]', or give --journal" in ran.err) == (2, True)
+    assert quick("reconcile", "--broker", "paper", "--journal", "mine.sqlite").code == 0
+
+
 def test_without_a_database_library_it_says_what_to_install(
     quick: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

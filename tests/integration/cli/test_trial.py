@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot_v2.features.brokerages.core.capabilities import Capability, methods_of
+from bot_v2.features.brokerages.core.capabilities import Capability, capabilities_of, methods_of
 from bot_v2.features.brokerages.core.interfaces import IBrokerage, OrderRequest, OrderSide
 from bot_v2.orchestration.registry import REGISTRY
 from bot_v2.simulation.faults import Fault
@@ -42,10 +42,10 @@ def test_every_read_of_a_healthy_broker_works(
         assert not answered or one["latency_s"] < 30
     declared = {one["capability"] for one in report["trials"] if one["capability"]}
     made = REGISTRY.create(broker.name, {}, broker.environment)
-    assert declared == {capability.value for capability in made.capabilities}  # type: ignore[attr-defined]  # optional data on an adapter
+    assert declared == {capability.value for capability in capabilities_of(made)}
     tried = {one["operation"].split(" ")[0] for one in report["trials"]}
     unsent = {Capability.ORDER_MODIFICATION, Capability.OCO}
-    for capability in set(made.capabilities) - unsent - {Capability.OPTION_CHAINS}:  # type: ignore[attr-defined]  # optional data on an adapter
+    for capability in set(capabilities_of(made)) - unsent - {Capability.OPTION_CHAINS}:
         methods = set(methods_of(capability)) - {"for_account"}
         assert methods <= tried, capability
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import attrs
 
+from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.order_reports import order_after_report
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.order_terms import TimeInForce
@@ -18,7 +19,7 @@ from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.exit_group import OPPOSITE, ExitGroup, Member, is_stop
 from bot_v2.orchestration.execution.exit_waits import Waits, grace_of
 from bot_v2.orchestration.execution.fingerprint import ZERO
-from bot_v2.orchestration.execution.reading import sum_exact
+from bot_v2.orchestration.execution.reading import read, sum_exact
 from bot_v2.orchestration.journal.records import IntentState
 from bot_v2.orchestration.journal.watch_records import Repair, RepairKind, WatchRecord
 
@@ -205,8 +206,22 @@ class ExitReader:
         order = None if state is None else _merged(state, orders)
         if state is None or order is None:
             return None
-        is_live = order.status in LIVE_STATUSES and _is_listed(order.order_id, orders)
+        if order.status in LIVE_STATUSES and not _is_listed(order.order_id, orders):
+            order, is_live = self._read_again(order)
+        else:
+            is_live = order.status in LIVE_STATUSES
         return Member(order=order, filled=self._filled_of(state, order), is_live=is_live)
+
+    def _read_again(self, order: Order) -> tuple[Order, bool]:
+        """Return an exit that the lists do not show, and whether it lives all the same."""
+        broker = self._context.broker
+        try:
+            shown = read("get_order", lambda: broker.get_order(order.order_id))
+        except BrokerageError:
+            # The lists are complete: by them it does not live.
+            return order, False
+        order = order_after_report(order, shown)
+        return order, order.status in LIVE_STATUSES
 
     def _sent_member(
         self,

@@ -41,6 +41,7 @@ from bot_v2.orchestration.execution.exit_waits import Waits, grace_of, lag_of
 from bot_v2.orchestration.execution.fingerprint import ZERO
 from bot_v2.orchestration.execution.placing import Placer
 from bot_v2.orchestration.execution.reading import read
+from bot_v2.orchestration.execution.sending import PASSING
 from bot_v2.orchestration.execution.settings import ExitPolicy
 from bot_v2.orchestration.journal.records import Entry, IntentState, Phase
 from bot_v2.orchestration.journal.watch_records import (
@@ -321,7 +322,7 @@ class ExitRepairer:
     def _may_place(
         self, watch: IntentState, look: Look, alarm: ExitAlarm, kind: RepairKind
     ) -> bool:
-        """Whether one more order may be placed: few in all, and none that was refused before."""
+        """Whether one more order may be placed: few in all, and none that was refused for good."""
         placed = [
             each
             for each in watch.watch.repairs
@@ -330,7 +331,9 @@ class ExitRepairer:
         refused = {
             (each.repair.key, each.repair.kind)
             for each in look.sent
-            if each.state is not None and each.state.phase is Phase.REJECTED
+            if each.state is not None
+            and each.state.phase is Phase.REJECTED
+            and not isinstance(each.state.error, PASSING)
         }
         few = len(placed) < self._context.settings.max_repairs
         return few and (alarm.key, kind) not in refused

@@ -125,7 +125,12 @@ class LimitGate:
             currency=next((each.currency for each in every if each.currency is not None), None),
         )
         self._ledger = ReservationLedger(
-            desk.store, journal, self._scope, clock=clock, weigh=self._weigh_parts
+            desk.store,
+            journal,
+            self._scope,
+            clock=clock,
+            weigh=self._weigh_parts,
+            needs_values=self._has_amounts,
         )
         self._admission = Admission(
             broker,

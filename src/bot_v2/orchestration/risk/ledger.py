@@ -62,6 +62,7 @@ class ReservationLedger:
         scope: the account.
         clock: the present moment.
         weigh: gives what an order weighs.
+        needs_values: whether a limit asks what orders are worth.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class ReservationLedger:
         *,
         clock: Clock,
         weigh: Callable[[OrderRequest], tuple[Part, ...]],
+        needs_values: bool,
     ) -> None:
         """Hold nothing yet."""
         self._store = store
@@ -79,6 +81,7 @@ class ReservationLedger:
         self._scope = scope
         self._clock = clock
         self._weigh = weigh
+        self._needs_values = needs_values
         self._lock = threading.Lock()
         self._owed: dict[str, OrderRequest | _Ended] = {}
 
@@ -188,13 +191,19 @@ class ReservationLedger:
             parts = (_unweighed(what),)
         with self._store.turn() as book:
             book.put(self.reservation(client_order_id, parts, None))
-        return parts[0].exposure != UNWEIGHED
+        return self._is_weighed(parts)
+
+    def _is_weighed(self, parts: tuple[Part, ...]) -> bool:
+        return not any(
+            part.exposure == UNWEIGHED or (part.value is None and self._needs_values)
+            for part in parts
+        )
 
     def _adopt(self, client_order_id: str) -> bool:
         """Make a reservation that is known, and weighed, this process's; False: there is none."""
         with self._store.turn() as book:
             known = book.find(self._scope, client_order_id)
-            if known is None or any(part.exposure == UNWEIGHED for part in known.parts):
+            if known is None or not self._is_weighed(known.parts):
                 return False
             book.put(self.reservation(client_order_id, known.parts, known.reserved_at))
             return True

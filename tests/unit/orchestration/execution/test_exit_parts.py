@@ -371,3 +371,13 @@ def test_a_pair_of_unknown_size_is_followed_and_not_judged() -> None:
     assert desk.executor.adopt(foreign).success
     desk.confirm()
     assert desk.alarms == []
+
+
+def test_a_stop_that_no_list_shows_and_a_read_does_is_there() -> None:
+    """A list that leaves out what the broker shows by its id proves nothing."""
+    desk = WatchDesk(ExitPolicy.REPLACE_STOP)
+    desk.enter()
+    desk.look()
+    desk.bad.hidden.add(desk.stop().order_id)
+    desk.confirm()
+    assert (desk.alarms, desk.sent) == ([], [])

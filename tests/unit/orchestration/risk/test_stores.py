@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal as D
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -19,6 +20,7 @@ from bot_v2.orchestration.risk.sql_store import SqlReservations
 from bot_v2.orchestration.risk.store import MemoryReservations, ReservationStore
 from tests.unit.orchestration.risk.bench import START
 
+NOBODY: Any = None
 SCOPE = Scope(broker="acme", account_id="A-1")
 OTHER = Scope(broker="acme", account_id="A-2")
 PART = Part(
@@ -191,7 +193,7 @@ def test_a_store_that_fails_says_so(tmp_path: Path) -> None:
     with pytest.raises(OrderJournalError, match="no such table"), store.turn() as book:
         book.add_order(SCOPE, START)
     with pytest.raises(OrderJournalError), store.turn() as book:
-        book.put(attrs.evolve(reservation("one"), owner=None))
+        book.put(attrs.evolve(reservation("one"), owner=NOBODY))
     store.close()
     store.close()
     with pytest.raises(OrderJournalError, match="closed"), store.turn():
