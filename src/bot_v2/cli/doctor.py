@@ -11,7 +11,12 @@ import typer
 
 from bot_v2.cli import options as given
 from bot_v2.cli.doctor_broker import Patient, examine
-from bot_v2.cli.doctor_files import look_at_account, look_at_journal, look_at_names
+from bot_v2.cli.doctor_files import (
+    look_at_account,
+    look_at_journal,
+    look_at_kill_switch,
+    look_at_names,
+)
 from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.findings import Finding, Notebook, Severity
 from bot_v2.cli.journal_session import journal_url
@@ -81,8 +86,11 @@ def doctor(
 
 def _examine(targets: list[Target], expected: Environment | None) -> DoctorReport:
     findings: list[Finding] = []
-    machine = Notebook(MACHINE, findings.append)
+    # What is told of this machine stands together, behind the brokerages.
+    own: list[Finding] = []
+    machine = Notebook(MACHINE, own.append)
     look_at_names(os.environ, machine)
+    look_at_kill_switch(os.environ, machine)
     journals: dict[str, Target] = {}
     for target in targets:
         name = chosen_name(target, os.environ) or DEFAULT_NAME
@@ -97,6 +105,7 @@ def _examine(targets: list[Target], expected: Environment | None) -> DoctorRepor
         journals.setdefault(journal_url(target, os.environ), target)
     for target in journals.values():
         look_at_journal(target, os.environ, machine)
+    findings += own
     return DoctorReport(
         findings=tuple(findings),
         problems=sum(one.severity is Severity.PROBLEM for one in findings),

@@ -44,6 +44,17 @@ def look_at_names(environ: Mapping[str, str], notes: Notebook) -> None:
         notes.warn("environment", f"{told}: the first one counts", "unset the others")
 
 
+def look_at_kill_switch(environ: Mapping[str, str], notes: Notebook) -> None:
+    """Look whether new risk is stopped."""
+    from bot_v2.orchestration.risk.kill_switch import KillSwitch, kill_switch_file
+
+    state = KillSwitch(kill_switch_file(environ)).read()
+    if state.on:
+        notes.warn("kill switch", f"exits alone pass: {state.note}", "bot-v2 kill-switch off")
+    else:
+        notes.ok("kill switch", "it is off")
+
+
 def look_at_journal(target: Target, environ: Mapping[str, str], notes: Notebook) -> None:
     """Look at the order journal: whether it is whole, what is open in it, and who may touch it."""
     url = journal_url(target, environ)

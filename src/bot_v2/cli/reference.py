@@ -84,9 +84,9 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
   (`--expect paper` makes another place a problem, and so does a live broker while
   `ENABLE_PAPER_TRADING` says yes), session, what credentials may do and until when, the broker's
   clock, what the broker has announced, orders and positions that end by themselves, the order
-  journal with what is open or quarantined in it, who else may touch the files, and the room that is
-  left. What a broker does not tell is said not to be told. It ends with 1 when there is a problem;
-  warnings do not count.
+  journal with what is open or quarantined in it, the kill switch, who else may touch the files, and
+  the room that is left. What a broker does not tell is said not to be told. It ends with 1 when
+  there is a problem; warnings do not count.
 """
 
 

@@ -86,6 +86,15 @@ def test_what_does_not_add_up_is_told_by_the_exit_code(
     assert found.verdict() == "NO  the moon is: of cheese, not round"
 
 
+def test_all_that_is_missing_is_told_at_once(quick: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says what to install, and nothing is started."""
+    monkeypatch.setattr(performance, "NEEDED", {"venues": "no_such_package", "ibkr": "nor_this"})
+    ran = quick("demo", "--brokers")
+    assert ran.code == 2
+    assert "pip install 'bot-v2[venues,ibkr]'" in ran.err
+    assert ran.out == ""
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

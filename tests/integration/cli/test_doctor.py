@@ -153,12 +153,25 @@ def test_what_the_environment_says_of_paper_is_compared(
     assert [one for one, _ in found(ran, "environment")] == [severity]
 
 
+@pytest.mark.parametrize(("is_on", "severity"), [(True, "warning"), (False, "ok")])
+def test_a_kill_switch_that_is_on_is_told(
+    quick: Run, environment: dict[str, str], tmp_path: Path, is_on: bool, severity: str
+) -> None:
+    """A bot that opens nothing all night is one that was switched off and forgotten."""
+    environment["BOT_V2_KILL_SWITCH"] = str(tmp_path / "switch")
+    if is_on:
+        (tmp_path / "switch").write_text("on since yesterday: a test\n", "utf-8")
+    ((found_severity, text),) = found(quick("doctor", "paper", "--json"), "kill switch")
+    assert found_severity == severity
+    assert ("a test" in text) is is_on
+
+
 def test_names_that_disagree_are_told(quick: Run, environment: dict[str, str]) -> None:
     """The first variable counts, and the second one says something else."""
     environment.update(BROKER="paper", DEFAULT_BROKER="alpaca")
     ran = quick("doctor", "--json")
-    (first, _) = found(ran, "environment")
-    assert first == (
+    (_, last) = found(ran, "environment")
+    assert last == (
         "warning",
         "BROKER=paper, DEFAULT_BROKER=alpaca: the first one counts",
     )

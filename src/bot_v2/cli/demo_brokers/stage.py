@@ -68,7 +68,8 @@ PARTS: Final = (
         venue="tws",
         seed=9,
         settings={
-            "timeout_s": TIMEOUT_S,
+            # Its answer is lost by the reset, not by waiting for it.
+            "timeout_s": PATIENCE_S,
             "environment": Environment.SIMULATOR.value,
         },
     ),
