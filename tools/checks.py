@@ -85,7 +85,7 @@ PARTS = (
     ),
     Part(
         "tests without coverage",
-        90,
+        120,
         (pytest("uncovered and not nightly", covered=False),),
         runs_tests=True,
         may_be_empty=True,
