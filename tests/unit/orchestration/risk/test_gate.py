@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal as D
 from pathlib import Path
@@ -31,6 +32,7 @@ from bot_v2.features.brokerages.core.interfaces import (
 from bot_v2.features.brokerages.core.market_data import MarketStatus
 from bot_v2.orchestration.journal.memory_journal import MemoryJournal
 from bot_v2.orchestration.risk.limits import ConditionCheck, RiskLimits, risk_limits
+from bot_v2.orchestration.risk.sql_store import SqlReservations
 from tests.unit.orchestration.risk.bench import SYMBOL, Bench, Broker, market, order
 
 SELL = OrderSide.SELL
@@ -469,3 +471,41 @@ def test_amounts_of_other_currencies_need_a_rate(tmp_path: Path) -> None:
     bench = Bench(tmp_path, rated)
     assert bench.submit("2") is None
     refused(bench.submit("2.1"), InvalidFieldError, "105 EUR")
+
+
+def interrupted(bench: Bench, act: Callable[[], object]) -> None:
+    """Let something happen between the read of the positions and its answer, once."""
+    real = bench.broker.list_positions
+
+    def list_positions() -> Any:
+        bench.broker.list_positions = real  # type: ignore[method-assign]  # once
+        shown = real()
+        act()
+        return shown
+
+    bench.broker.list_positions = list_positions  # type: ignore[method-assign]  # in between
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("wait_s", [0, 60])
+def test_what_is_filled_and_given_back_during_a_look_is_counted(
+    tmp_path: Path, wait_s: int, is_shared: bool
+) -> None:
+    """Neither the positions that were read nor what is held shows it, however long they took."""
+    store = SqlReservations(f"sqlite:///{tmp_path / 'risk.sqlite'}") if is_shared else None
+    bench = Bench(tmp_path, RiskLimits(max_position_value=D(1000)), store=store)
+    _, other = bench.open(bench.broker, MemoryJournal())
+
+    def buy_meanwhile() -> None:
+        assert other.submit(order("7")).success
+        for _ in range(2):
+            # The store forgets what was given back long ago, when somebody looks.
+            bench.clock.now += timedelta(seconds=wait_s)
+            assert other.submit(order("1")).success
+
+    interrupted(bench, buy_meanwhile)
+    assert bench.submit("2") is not None
+    assert bench.position() == 9
+    assert bench.submit("1") is None
+    assert bench.submit("1") is not None
+    bench.store.close()
