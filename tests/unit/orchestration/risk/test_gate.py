@@ -20,6 +20,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     InvalidRequestError,
     MarketClosedError,
     OrderModification,
+    OrderOutcomeUnknownError,
     OrderSide,
     OrderType,
     Outcome,
@@ -30,9 +31,13 @@ from bot_v2.features.brokerages.core.interfaces import (
     UnsupportedOperationError,
 )
 from bot_v2.features.brokerages.core.market_data import MarketStatus
+from bot_v2.orchestration.execution.settings import ExecutorSettings
 from bot_v2.orchestration.journal.memory_journal import MemoryJournal
+from bot_v2.orchestration.journal.records import Phase
+from bot_v2.orchestration.order_executor import OrderExecutor
 from bot_v2.orchestration.risk.limits import ConditionCheck, RiskLimits, risk_limits
 from bot_v2.orchestration.risk.sql_store import SqlReservations
+from bot_v2.simulation.faults import Fault
 from tests.unit.orchestration.risk.bench import SYMBOL, Bench, Broker, market, order
 
 SELL = OrderSide.SELL
@@ -509,3 +514,34 @@ def test_what_is_filled_and_given_back_during_a_look_is_counted(
     assert bench.submit("1") is None
     assert bench.submit("1") is not None
     bench.store.close()
+
+
+def test_what_nobody_knows_of_stays_held(tmp_path: Path) -> None:
+    """An order whose outcome is unknown, and one that is quarantined, until evidence settles it."""
+    bench = Bench(tmp_path, RiskLimits(max_position_value=D(1000)))
+    quick = ExecutorSettings(probe_delays_s=(0.001,), resolve_timeout_s=0.0)
+    gate, _ = bench.open(bench.broker, bench.journal)
+    executor = OrderExecutor(bench.broker, bench.journal, gate=gate, settings=quick)
+    bench.broker.venue.inject(Fault.DROP_AFTER_ACCEPT, "place_order")
+    real = bench.broker.get_order_by_client_id
+
+    def fail(client_order_id: str) -> Any:
+        # From here on nothing that would show the order can be read.
+        bench.broker.failing = {"list_orders"}
+        raise BrokerageError("the lookup does not answer")
+
+    bench.broker.get_order_by_client_id = fail  # type: ignore[method-assign]  # it cannot be read
+    result = executor.submit(order("6", client_order_id="vanished"))
+    assert isinstance(result.error, OrderOutcomeUnknownError)
+    state = executor.find("vanished")
+    assert state is not None
+    assert state.phase is Phase.QUARANTINED
+    assert bench.held == ["vanished"]
+    bench.broker.failing = set()
+    bench.clock.now += timedelta(seconds=2)
+    assert not executor.submit(order("5")).success
+    bench.broker.get_order_by_client_id = real  # type: ignore[method-assign]  # it can be again
+    executor.reconcile()
+    assert bench.held == []
+    assert bench.position() == 6
+    assert executor.submit(order("4")).success
