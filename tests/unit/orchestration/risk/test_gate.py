@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal as D
 from pathlib import Path
@@ -205,7 +207,9 @@ def test_the_kill_switch_lets_exits_pass_alone(tmp_path: Path) -> None:
     bench.executor.cancel(waits.order_id or "")
     refused(bench.submit("4", SELL), PermissionDeniedError)
     bench.executor.reconcile()
-    assert bench.submit("4", SELL) is None, "and is not live any more"
+    assert bench.submit("1", SELL) is None, "and is not live any more"
+    assert bench.executor.close_position(SYMBOL).success
+    assert bench.position() == 0
     bench.switch.turn_off()
     assert bench.submit("1") is None
 
@@ -545,3 +549,26 @@ def test_what_nobody_knows_of_stays_held(tmp_path: Path) -> None:
     assert bench.held == []
     assert bench.position() == 6
     assert executor.submit(order("4")).success
+
+
+def test_nobody_waits_for_a_read_that_has_just_failed(tmp_path: Path) -> None:
+    """Threads that waited for a look that timed out are told so, and do not look one by one."""
+    bench = Bench(tmp_path, RiskLimits(max_position_value=D(1000)))
+    waiting, looks = threading.Event(), []
+
+    def list_orders(status: Any = None) -> Any:
+        looks.append(status)
+        waiting.wait(10)
+        raise BrokerageError("no answer in time")
+
+    bench.broker.list_orders = list_orders  # type: ignore[method-assign]  # it hangs
+    with ThreadPoolExecutor(8) as pool:
+        errors = [pool.submit(bench.submit, "1") for _ in range(8)]
+        while not looks:
+            waiting.wait(0.001)
+        waiting.set()
+    assert all("no answer in time" in str(each.result()) for each in errors)
+    assert len(looks) < 8
+    bench.clock.now += timedelta(seconds=2)
+    del bench.broker.list_orders
+    assert bench.submit("1") is None
