@@ -69,11 +69,13 @@ class Bookkeeper:
 
     Args:
         context: the account.
+        before: told of executions that are about to be kept.
     """
 
-    def __init__(self, context: ExecutionContext) -> None:
+    def __init__(self, context: ExecutionContext, before: Callable[[list[Fill]], object]) -> None:
         """Book nothing yet."""
         self._context = context
+        self._before = before
         self._candidate: dict[str, Decimal] | None = None
 
     def book(self, failed: list[FailedRead]) -> list[Fill] | None:
@@ -95,11 +97,18 @@ class Bookkeeper:
         except BrokerageError as error:
             failed.append(FailedRead(method="list_fills", error=error))
             return None
-        return self.keep(fills)
+        return self.keep(fills, known)
 
-    def keep(self, fills: list[Fill]) -> list[Fill]:
-        """Keep executions, tell those that are new, and return them."""
+    def keep(self, fills: list[Fill], known: Iterable[Fill]) -> list[Fill]:
+        """Keep executions, tell those that are new, and return them.
+
+        Args:
+            fills: what the broker tells.
+            known: what is kept already, of their orders at least.
+        """
         context = self._context
+        keys = {(fill.symbol, fill.trade_id) for fill in known}
+        self._before([fill for fill in fills if (fill.symbol, fill.trade_id) not in keys])
         new = context.journal.book_fills(context.scope, fills)
         for fill in new:
             context.board.publish(

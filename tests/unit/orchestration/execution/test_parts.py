@@ -181,20 +181,40 @@ def test_where_no_id_is_kept_the_order_is_found_by_what_it_is() -> None:
     assert result.order_id == "o-000003"
 
 
-def test_an_execution_alone_is_evidence() -> None:
-    """An order that the broker no longer shows is found by its execution."""
-    desk = Desk()
-    without_ids(desk)
-    desk.venue.inject(Fault.DROP_AFTER_ACCEPT, "place_order")
-    desk.broker.list_orders = lambda status=None: []  # type: ignore[method-assign]  # it was forgotten
+def forget_orders(desk: Desk) -> None:
+    """Make the broker show executions, and no order."""
 
     def missing(order_id: str) -> Order:
         raise OrderNotFoundError("forgotten", order_id=order_id)
 
+    desk.venue.inject(Fault.DROP_AFTER_ACCEPT, "place_order")
+    desk.broker.list_orders = lambda status=None: []  # type: ignore[method-assign]  # it was forgotten
     desk.broker.get_order = missing  # type: ignore[method-assign]  # it was forgotten
+    lookup = attrs.evolve(desk.broker.idempotency, scope=IdempotencyScope.TAG_ONLY)
+    if desk.broker.idempotency.scope is not IdempotencyScope.NONE:
+        desk.broker.idempotency = lookup  # type: ignore[misc]  # another kind of broker
+        desk.broker.capabilities = frozenset({Capability.FILLS})  # type: ignore[misc]  # no look-up
+    desk.start()
+
+
+def test_an_execution_with_our_id_is_evidence() -> None:
+    """An order that the broker no longer shows is found by an execution that carries its id."""
+    desk = Desk()
+    forget_orders(desk)
     result = desk.executor.submit(buy())
     assert result.success
     assert result.order is None
+
+
+def test_an_execution_without_an_id_is_none_where_its_order_cannot_be_read() -> None:
+    """It can be of any order of that side: a person is asked, and nothing is sent again."""
+    desk = Desk()
+    without_ids(desk)
+    forget_orders(desk)
+    result = desk.executor.submit(buy())
+    assert isinstance(result.error, OrderOutcomeUnknownError)
+    assert "forgotten" in result.error.message
+    assert len(desk.venue.orders_received()) == 1
 
 
 def test_a_position_that_moved_speaks_against_absence() -> None:
