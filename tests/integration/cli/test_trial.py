@@ -28,7 +28,7 @@ def test_every_read_of_a_healthy_broker_works(
     """Each read of the 18 and each method of a declared capability is tried, and none fails."""
     with simulated(name) as broker:
         environment.update(broker.environment)
-        ran = quick("test", broker.name, "--json")
+        ran = quick("test", broker.name, "--timeout", "0.3", "--json")
         assert broker.venue.orders_received() == []
     assert ran.code == 0, ran.out
     report = ran.json
@@ -75,7 +75,7 @@ def test_a_read_that_fails_is_told_and_ends_nothing(
     with simulated("alpaca") as broker:
         environment.update(broker.environment, ALPACA_TIMEOUT_S="1")
         broker.venue.inject(Fault.UNAVAILABLE, "list_positions", times=50)
-        ran = quick("test", "alpaca", "--json")
+        ran = quick("test", "alpaca", "--timeout", "0.3", "--json")
     trials = by_operation(ran.json)
     assert ran.code == 1
     assert trials["list_positions"]["result"] == "failed"
@@ -102,7 +102,7 @@ def test_what_is_held_is_asked_about(quick: Run, environment: dict[str, str]) ->
         made.connect()
         made.place_order(OrderRequest(symbol="MSFT", side=OrderSide.BUY, quantity=Decimal(1)))
         made.disconnect()
-        report = quick("test", "alpaca", "--json").json
+        report = quick("test", "alpaca", "--timeout", "0.3", "--json").json
     assert report["symbol"] == "MSFT"
     assert by_operation(report)["get_order"]["result"] == "works"
     assert by_operation(report)["list_option_contracts"]["result"] == "works"
