@@ -13,7 +13,7 @@ BIN := $(VENV)/$(SCRIPTS)
 
 # More arguments for pytest, such as PYTEST_ARGS="-n 2" or PYTEST_ARGS="-k ledger".
 PYTEST_ARGS ?=
-# What `bot-v2 demo` is given, such as DEMO_ARGS="--feed bars.csv".
+# What `bot-v2 demo` is given, such as DEMO_ARGS="--feed bars.csv"; of demo-brokers DEMO_ARGS=--short.
 DEMO_ARGS ?=
 # What the lock is made with, such as LOCK_ARGS=--upgrade.
 LOCK_ARGS ?=
@@ -24,10 +24,11 @@ PIP_INSTALL := $(PIP) install --quiet --quiet
 INSTALL_PROJECT := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly test-install bench format lock clean
+.PHONY: help demo demo-brokers test test-nightly test-install bench format lock clean
 
 help:  ## Say what can be made
 	@echo "make demo          orders placed, filled and reconciled on a simulated brokerage"
+	@echo "make demo-brokers  three simulated brokers, lost answers, and what becomes of the orders"
 	@echo "make test          every check that a change has to pass, with its time and budget"
 	@echo "make test-nightly  the tests again, with the long profiles"
 	@echo "make test-install  the wheel, alone and with each extra, in environments of their own"
@@ -38,6 +39,9 @@ help:  ## Say what can be made
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/bot-v2 demo $(DEMO_ARGS)
+
+demo-brokers: $(VENV)/demo-brokers.stamp
+	@$(BIN)/bot-v2 demo --brokers $(DEMO_ARGS)
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python tools/checks.py
@@ -69,6 +73,12 @@ $(BIN)/python:
 $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what the demo needs into $(VENV) ..."
 	@$(PIP_INSTALL) --require-hashes -r requirements/demo.txt
+	@$(INSTALL_PROJECT)
+	@touch $@
+
+$(VENV)/demo-brokers.stamp: requirements/demo-brokers.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what the demo with three brokers needs into $(VENV) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements/demo-brokers.txt
 	@$(INSTALL_PROJECT)
 	@touch $@
 

@@ -92,6 +92,14 @@ assert event.price == Decimal("1.5")
 from bot_v2.features.brokerages.http.quotas import Quota, Quotas
 Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/0")
 """,
+    "journal": """
+from bot_v2.orchestration.journal.sql_journal import SqlJournal
+SqlJournal("sqlite:///orders.sqlite").close()
+""",
+    "postgres": """
+from bot_v2.orchestration.journal.stores import open_store
+open_store("postgresql://127.0.0.1:1/orders", "check").engine.dispose()
+""",
     "venues": "import cryptography, starlette, uvicorn, websockets",
     "coinbase": "from coinbase.rest import RESTClient; import websockets.client",
     "alpaca": "import alpaca.trading.client, msgpack, websockets",
@@ -99,11 +107,12 @@ Quotas({"orders": [Quota(10)]}, scope="check", storage_url="redis://127.0.0.1:1/
 }
 NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")
 
-# Parts of ours that are entered through a door which names the extra (the command `bot-v2`), or
-# that only their own extra's program loads (pytest), or when a connection is first opened (an
-# adapter's): behind it they import plainly.
+# Parts of ours that are entered through a door which names the extra (the command `bot-v2`, the
+# class SqlJournal), or that only their own extra's program loads (pytest), or when a connection is
+# first opened (an adapter's): behind it they import plainly.
 BEHIND_A_DOOR = {
     "bot_v2.features.brokerages.ibkr": {"ib_async"},
+    "bot_v2.orchestration": {"sqlalchemy"},
     "bot_v2.cli": {"typer", "rich"},
     "bot_v2.testing": {"pytest", "_pytest", "hypothesis", "vcr"},
     "bot_v2.venues": {"starlette", "uvicorn", "websockets", "cryptography"},

@@ -33,16 +33,31 @@ COMMON = (
 # What keeps the packages of .venv together.
 SHARED = "--constraints=requirements/shared.in"
 
-# Each lock's file and what goes into it. The demo's pins hold in dev.txt too: they share .venv.
+# Each lock's file and what goes into it. The demos' pins hold in dev.txt too: they share .venv.
 LOCKS = (
     ("demo.txt", ("pyproject.toml", "--extra=cli", "--group=build", SHARED)),
+    (
+        "demo-brokers.txt",
+        (
+            "pyproject.toml",
+            "--extra=cli",
+            "--extra=journal",
+            "--extra=venues",
+            "--extra=coinbase",
+            "--extra=alpaca",
+            "--extra=ibkr",
+            "--group=build",
+            "--constraints=requirements/demo.txt",
+            SHARED,
+        ),
+    ),
     (
         "dev.txt",
         (
             "pyproject.toml",
             "--all-extras",
             "--group=dev",
-            "--constraints=requirements/demo.txt",
+            "--constraints=requirements/demo-brokers.txt",
             SHARED,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Write what the README shows of this project: the demonstration, and what brokerages declare.
+"""Write what the README shows of this project: demonstrations, and what brokerages declare.
 
 python -m tools.readme_tables
 """
@@ -6,6 +6,7 @@ python -m tools.readme_tables
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,8 +75,17 @@ def capability_table() -> str:
 
 def demonstration() -> str:
     """Return what `bot-v2 demo` prints, as a block of Markdown; it is the same every time."""
+    return _printed_by("demo")
+
+
+def brokers_demonstration() -> str:
+    """Return what `bot-v2 demo --brokers --short` prints; all but times and ids is the same."""
+    return _printed_by("demo", "--brokers", "--short")
+
+
+def _printed_by(*words: str) -> str:
     shown = subprocess.run(
-        [sys.executable, "-m", "bot_v2.cli.app", "demo"],
+        [sys.executable, "-m", "bot_v2.cli.app", *words],
         env={**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"},
         capture_output=True,
         encoding="utf-8",
@@ -91,11 +101,27 @@ SECTIONS: dict[str, Callable[[], str]] = {
 }
 """What stands between the marks of a name, and what writes it."""
 
+RECORDED: dict[str, Callable[[], str]] = {"demo-brokers": brokers_demonstration}
+"""The same, of what differs from one time to the next by moments and ids."""
+
+_VARYING = (
+    (re.compile(r"\b\d\d:\d\d:\d\dZ"), "HH:MM:SSZ"),
+    (re.compile(r"\b\d+\.\d s\b"), "N s"),
+    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
+)
+
+
+def without_what_varies(recorded: str) -> str:
+    """Return a recorded text with its moments, durations and ids replaced by what they are."""
+    for pattern, word in _VARYING:
+        recorded = pattern.sub(word, recorded)
+    return recorded
+
 
 def main() -> None:
     """Write each section between its marks."""
     text = README.read_text(encoding="utf-8")
-    for name, write in SECTIONS.items():
+    for name, write in (SECTIONS | RECORDED).items():
         start, end = f"<!-- {name}:start -->\n", f"<!-- {name}:end -->"
         before, rest = text.split(start, 1)
         text = before + start + write() + end + rest.split(end, 1)[1]

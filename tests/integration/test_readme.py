@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -54,6 +55,48 @@ def test_what_the_readme_shows_is_what_happens(name: str) -> None:
     `python -m tools.readme_tables` writes them.
     """
     assert section(name) == readme_tables.SECTIONS[name]()
+
+
+@pytest.mark.parametrize("name", readme_tables.RECORDED)
+def test_what_the_readme_recorded_still_happens(name: str) -> None:
+    """A recorded transcript is what is printed today, but for its moments and ids.
+
+    `python -m tools.readme_tables` records it anew.
+    """
+    recorded, printed = section(name), readme_tables.RECORDED[name]()
+    assert "everything adds up" in recorded
+    shown = readme_tables.without_what_varies
+    assert shown(recorded) == shown(printed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the README shows a POSIX shell")
+def test_the_recovery_of_the_readme_is_what_happens(tmp_path: Path) -> None:
+    """The commands print what the README shows, but for the moment and the prices of the market."""
+    shown = section("recovery").strip().splitlines()[1:-1]
+    commands = [line.removeprefix("$ ") for line in shown if line.startswith("$ ")]
+    assert any("reconcile --explain" in each for each in commands)
+    program = tmp_path / "bin" / "bot-v2"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bot_v2.cli.app "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", "\n".join(commands)],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path, "HOME": str(tmp_path), "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+    expected = [line for line in shown if not line.startswith("$ ")]
+    assert _without_market(done.stdout.splitlines()) == _without_market(expected)
+    assert done.returncode == 1
+
+
+def _without_market(lines: list[str]) -> list[str]:
+    return [re.sub(r" at [\d:. Z-]+$", " at …", line) for line in lines]
 
 
 def test_the_newer_names_exist() -> None:

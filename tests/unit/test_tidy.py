@@ -235,7 +235,7 @@ def test_nothing_is_tied_to_one_place() -> None:
 
 def test_the_locks_hold_pins_and_hashes_and_no_address() -> None:
     """Each line of a lock is a comment, a pinned requirement or a hash: where from is not said."""
-    locks = [path for path in tracked() if re.fullmatch(r"requirements/\w+\.txt", path)]
+    locks = [path for path in tracked() if re.fullmatch(r"requirements/[\w-]+\.txt", path)]
     assert locks
     line = re.compile(r"\s*(?:#[^/]*|[\w.\[\]-]+==[\w.!+]+[^/]*|--hash=sha256:[0-9a-f]{64} ?\\?)?")
     odd = [

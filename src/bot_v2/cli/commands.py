@@ -10,7 +10,21 @@ from typing import Annotated, Any, Final
 import typer
 from typer.main import get_command
 
-from bot_v2.cli import certification, demo, health, list_types, reading, tape, trading, venue
+from bot_v2.cli import (
+    certification,
+    demo,
+    doctor,
+    health,
+    journal,
+    kill_switch,
+    list_types,
+    reading,
+    recovery,
+    tape,
+    trading,
+    trial,
+    venue,
+)
 from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.reporting import report_usage
 
@@ -49,7 +63,23 @@ def _options(
     """Take the options that come before a command."""
 
 
-for part in (demo, list_types, health, reading, trading, certification, venue, tape):
+PARTS: Final = (
+    demo,
+    list_types,
+    health,
+    trial,
+    doctor,
+    reading,
+    trading,
+    recovery,
+    journal,
+    kill_switch,
+    certification,
+    venue,
+    tape,
+)
+
+for part in PARTS:
     part.register(app)
 
 

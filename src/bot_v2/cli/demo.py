@@ -26,14 +26,14 @@ from bot_v2.features.brokerages.core.orders import Order
 if TYPE_CHECKING:
     from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
 
+SEED: Final = "7"
+"""Which synthetic market it is."""
+
 BALANCE: Final = "100000"
 """The cash that the demonstration starts with."""
 
 COMMISSION: Final = "0.001"
 """What its trades cost, as a fraction of their value."""
-
-SHOWN_MAX: Final = 40
-"""How much of a check that holds is shown, in characters."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,17 +79,45 @@ def demo(
             "the means of the last 5 and 20 prices. Default: a synthetic market.",
         ),
     ] = None,
-    seed: Annotated[str, typer.Option("--seed", metavar="N", help="Which synthetic market.")] = "7",
+    seed: Annotated[
+        str, typer.Option("--seed", metavar="N", help="Which synthetic market.")
+    ] = SEED,
     balance: Annotated[
         str, typer.Option("--balance", metavar="AMOUNT", help="The cash to start with.")
     ] = BALANCE,
     commission: Annotated[
         str, typer.Option("--commission", metavar="RATE", help="Of a trade's value; 0.001: 10 bps.")
     ] = COMMISSION,
+    brokers: Annotated[
+        bool,
+        typer.Option(
+            "--brokers",
+            help="Show three brokers instead: simulators on this machine, the real adapters, lost "
+            "answers, and the vendors' SDKs as witnesses.",
+        ),
+    ] = False,
+    short: Annotated[
+        bool, typer.Option("--short", help="With --brokers: leave out what takes long.")
+    ] = False,
     as_json: given.Json = False,
 ) -> None:
     """Place, fill and reconcile orders on a paper account in memory; needs no credentials."""
     with reporting(as_json) as output:
+        if brokers:
+            papers = {
+                "--feed": (feed, None),
+                "--seed": (seed, SEED),
+                "--balance": (balance, BALANCE),
+                "--commission": (commission, COMMISSION),
+            }
+            for option, (value, default) in papers.items():
+                if value != default:
+                    raise InvalidFieldError(option, value, "nothing, beside --brokers")
+            if not _shows_brokers(output, is_short=short):
+                raise typer.Exit(ExitCode.REFUSED)
+            return
+        if short:
+            raise InvalidFieldError("--short", True, "nothing, but beside --brokers")
         if not (seed.isascii() and seed.isdigit()):
             raise InvalidFieldError("--seed", seed, "a whole number, zero or more")
         settings: dict[str, object] = {
@@ -105,6 +133,16 @@ def demo(
         output.show(report, lambda: _show(output, report))
     if not report.reconciled:
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _shows_brokers(output: Output, *, is_short: bool) -> bool:
+    """Show the three brokers; return whether it all added up."""
+    # Imported here: the demonstration on paper does without simulators and journal.
+    from bot_v2.cli.demo_brokers.performance import perform
+
+    report = perform(is_short=is_short, is_silent=output.as_json)
+    output.show(report, lambda: None)
+    return report.reconciled
 
 
 def _run(settings: Mapping[str, object], output: Output) -> DemoReport:
@@ -179,15 +217,5 @@ def _show(output: Output, report: DemoReport) -> None:
     output.line()
     output.line("reconciliation")
     for check in report.checks:
-        output.line(f"  {_verdict(check)}")
+        output.line(f"  {check.verdict()}")
     output.line("everything adds up" if report.reconciled else "IT DOES NOT ADD UP")
-
-
-def _verdict(check: Check) -> str:
-    if check.holds:
-        return f"ok  {check.claim}: {_shortened(check.found)}"
-    return f"NO  {check.claim}: {check.found}, not {check.expected}"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."

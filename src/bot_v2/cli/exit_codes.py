@@ -17,6 +17,7 @@ from bot_v2.features.brokerages.core.errors import (
     RateLimitError,
     TimeoutError,
 )
+from bot_v2.orchestration.journal.records import OrderJournalError
 
 
 class ExitCode(IntEnum):
@@ -36,6 +37,10 @@ class ExitCode(IntEnum):
     """An order or a cancel may have taken effect: look before sending it again."""
     NOT_CONFIRMED = 6
     """A live broker would have been written to, and nobody confirmed; nothing was sent."""
+    INCOMPLETE = 7
+    """Something could not be read: what was found is not all, and nothing is taken for absent."""
+    JOURNAL = 8
+    """The order journal cannot be opened, read or written, or is damaged."""
     INTERRUPTED = 130
     """Ctrl-C."""
 
@@ -44,7 +49,9 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "Done.",
     ExitCode.REFUSED: (
         "Not fulfilled: the broker refused, or there is no such order, position or price; "
-        "`certify` found violations; `demo` did not reconcile."
+        "`certify` found violations; `demo` did not reconcile; `test` found something that "
+        "does not work, `doctor` a problem; `reconcile` found orders or "
+        "positions that nothing here explains."
     ),
     ExitCode.USAGE: (
         "The command cannot be carried out as it was given: a bad option, symbol or value, "
@@ -55,10 +62,18 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.AUTHENTICATION: "The credentials are refused, have expired, or do not allow this.",
     ExitCode.OUTCOME_UNKNOWN: (
         "An order or a cancel may have taken effect. The message says how to look; nothing is "
-        "ever sent again by itself."
+        "ever sent again by itself. `reconcile`: nobody knows yet what became of one."
     ),
     ExitCode.NOT_CONFIRMED: (
-        "A live broker would have been written to, and nobody confirmed. Nothing was sent."
+        "A live broker would have been written to, or the order journal changed by a person's "
+        "word, and nobody confirmed. Nothing was sent or written."
+    ),
+    ExitCode.INCOMPLETE: (
+        "`reconcile` could not read everything: what it found is not all, and nothing that it "
+        "could not read is taken for absent or flat."
+    ),
+    ExitCode.JOURNAL: (
+        "The order journal cannot be opened, read or written, or `journal check` found damage."
     ),
     ExitCode.INTERRUPTED: "Ctrl-C, while nothing was being sent.",
 }
@@ -76,6 +91,7 @@ _BY_ERROR: Final[dict[type, ExitCode]] = {
     AuthenticationError: ExitCode.AUTHENTICATION,
     PermissionDeniedError: ExitCode.AUTHENTICATION,
     OrderOutcomeUnknownError: ExitCode.OUTCOME_UNKNOWN,
+    OrderJournalError: ExitCode.JOURNAL,
 }
 
 

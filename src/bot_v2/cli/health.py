@@ -13,7 +13,7 @@ from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.output import Column, Output
 from bot_v2.cli.reporting import reporting
 from bot_v2.cli.session import Target, make
-from bot_v2.cli.values import decimal_of
+from bot_v2.cli.values import seconds_of
 from bot_v2.features.brokerages.core.declarations import name_of
 from bot_v2.features.brokerages.core.errors import BrokerageError, InvalidFieldError
 from bot_v2.features.brokerages.core.health import BrokerHealth
@@ -72,7 +72,7 @@ def health(
 ) -> None:
     """Check brokerages; exit code 3 when one is not healthy."""
     with reporting(as_json) as output:
-        interval_s, timeout_s = _seconds("--interval", interval), _seconds("--timeout", timeout)
+        interval_s, timeout_s = seconds_of("--interval", interval), seconds_of("--timeout", timeout)
         rounds = 1 if not watch else _whole("--count", count)
         names: list[str] | list[None] = broker or [None]
         brokers = [(name or "", make(Target(broker=name, account=account))) for name in names]
@@ -81,13 +81,6 @@ def health(
             output.show(reports, lambda: output.table("health", COLUMNS, reports))
     if not all(report.state == "healthy" for report in reports):
         raise typer.Exit(ExitCode.UNAVAILABLE)
-
-
-def _seconds(option: str, text: str) -> float:
-    value = decimal_of(option, text)
-    if value is None or value <= 0:
-        raise InvalidFieldError(option, text, "seconds, above zero")
-    return float(value)
 
 
 def _whole(option: str, text: str | None) -> int | None:

@@ -35,6 +35,24 @@ Account: TypeAlias = Annotated[
         "PAPER_ACCOUNT_FILE, else a file in your own application folder.",
     ),
 ]
+Journal: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        metavar="URL",
+        help="The order journal: a file, sqlite:///FILE or postgresql://... Default: "
+        "BOT_V2_JOURNAL, else beside --account, else a file in your own state folder.",
+    ),
+]
+TradeJournal: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        metavar="URL",
+        help="Write the order down first, in this journal, and find out what becomes of it: a "
+        "file, sqlite:///FILE or postgresql://... Default: BOT_V2_JOURNAL, else none.",
+    ),
+]
 Json: TypeAlias = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON document; decimals are strings."),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -100,6 +101,23 @@ def _json(value: object, indent: int | None) -> str:
     from bot_v2.orchestration.model_json import to_json
 
     return to_json(value, indent=indent)
+
+
+@contextmanager
+def waiting(text: str, *, is_silent: bool) -> Iterator[None]:
+    """Show on stderr that something takes its time, where somebody looks on.
+
+    Args:
+        text: what takes it.
+        is_silent: show nothing at all.
+    """
+    if is_silent or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, markup=False, highlight=False).status(text):
+        yield
 
 
 def write_error_json(document: object) -> None:

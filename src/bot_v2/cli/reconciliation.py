@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 ZERO: Final = Decimal(0)
 
+SHOWN_MAX: Final = 40
+"""How much of a check that holds is shown, in characters."""
+
 
 @attrs.frozen(kw_only=True)
 class Check:
@@ -34,6 +37,12 @@ class Check:
     def holds(self) -> bool:
         """Whether it is so."""
         return self.expected == self.found
+
+    def verdict(self) -> str:
+        """Return it as a line: in short what is so, in full what is not."""
+        if self.holds:
+            return f"ok  {self.claim}: {_shortened(self.found)}"
+        return f"NO  {self.claim}: {self.found}, not {self.expected}"
 
 
 def reconcile(
@@ -143,6 +152,10 @@ def _equity_follows(broker: PaperBrokerage) -> Check:
         expected=_plain(equity),
         found=_plain(account.equity or ZERO),
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
 
 
 def _plain(amount: Decimal) -> str:

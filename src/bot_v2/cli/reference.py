@@ -38,10 +38,24 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
 - **Nothing is ever sent twice.** Where it cannot be known whether an order or a cancel took effect,
   Ctrl-C in the middle of a call included, the exit code is 5, and the message says the client order
   id and the command that looks the order up: `bot-v2 order --client-id …`.
+- **The order journal** is where orders are written down before they are sent. `buy`, `sell`,
+  `cancel` and `close` use the one that `--journal` or `BOT_V2_JOURNAL` names, and none where
+  neither does; they then go through the order executor, which finds out what became of an order
+  before the command ends, and places the same order under the same `--client-order-id` once.
+  `reconcile`, `resolve` and `journal` need one: by default a file in the state folder of your own
+  (`~/.local/state/bot-v2/orders.sqlite` on Linux), for the paper brokerage one of its own beside
+  `--account`. A file is held by one process: while a bot runs on it, these commands say that it is
+  locked; in PostgreSQL they work beside it. `docs/executor.md` says what is found out, and how.
+- **`reconcile`** sends nothing. It ends with 0 when everything could be read and is explained,
+  with 7 when a read failed, with 5 when nobody knows yet what became of an order, and with 1 when
+  the account has orders or positions that came of nothing here.
+- **`resolve`** takes your word for an order that cannot be found out: look first, as an order that
+  was placed and is said not to be is nobody's. What evidence shows by then goes before your word.
 - **`--json`** prints one JSON document on stdout: models with all their fields, decimals as strings
   with every digit, times as ISO 8601 with a Z, enums by their value. An error is a JSON document on
   stderr with `error`, `message`, `outcome` (`not_sent`, `rejected`, `unknown` or null), `exit_code`
-  and `advice` (the command that looks, or null). `health --watch` prints a document per event.
+  and `advice` (the command that looks, or null). `health --watch` prints a document per event,
+  `journal export` one per line.
 - **`venue`** opens a simulated broker on 127.0.0.1 that speaks the real one's wire, for bots and
   for any other client of that broker, and prints what to export; the keys that it prints are made
   up, and open that venue alone. What is simulated and what is not is in the README beside its code,
@@ -58,7 +72,21 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
   longer from below, a limit order is placed at the latest price for a quarter of the cash; when it
   crosses from above, an entry that still waits is cancelled and the position is closed. It shows
   how a bot uses a brokerage, and is not meant to make money. At the end every order is read back,
-  and cash, positions and equity have to follow from the fills to the last digit.
+  and cash, positions and equity have to follow from the fills to the last digit. With `--brokers`
+  (`make demo-brokers`) simulators of Coinbase, Alpaca and TWS listen on this machine, the real
+  adapters trade them through the order executor, answers are lost, and each vendor's own SDK has to
+  see the same orders; it needs the extras `journal`, `venues`, `coinbase`, `alpaca` and `ibkr`.
+- **`test`** connects, and asks everything that can be asked: each read, and each declared
+  capability that needs no order. What a preview or a margin check shows is asked about the smallest
+  order; none is sent. It ends with 1 when something failed, and as any command where it cannot
+  connect.
+- **`doctor`** looks a day ahead, and changes nothing: packages, settings, where orders would go
+  (`--expect paper` makes another place a problem, and so does a live broker while
+  `ENABLE_PAPER_TRADING` says yes), session, what credentials may do and until when, the broker's
+  clock, what the broker has announced, orders and positions that end by themselves, the order
+  journal with what is open or quarantined in it, the kill switch, who else may touch the files, and
+  the room that is left. What a broker does not tell is said not to be told. It ends with 1 when
+  there is a problem; warnings do not count.
 """
 
 

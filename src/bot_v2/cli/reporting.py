@@ -49,7 +49,9 @@ def advice_for(error: BrokerageError, target: Target) -> str | None:
     """Return the command that shows whether a write took effect; None for a settled outcome."""
     if error.outcome is not Outcome.UNKNOWN:
         return None
-    if error.order_id is not None:
+    if target.journal is not None:
+        words = ["bot-v2", "reconcile"]
+    elif error.order_id is not None:
         words = ["bot-v2", "order", error.order_id]
     elif error.client_order_id is not None:
         words = ["bot-v2", "order", "--client-id", error.client_order_id]

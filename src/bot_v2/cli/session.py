@@ -44,6 +44,9 @@ ACCOUNT_VARIABLE: Final = "PAPER_ACCOUNT_FILE"
 IN_MEMORY: Final = ":memory:"
 """The account file that is none."""
 
+JOURNAL_VARIABLE: Final = "BOT_V2_JOURNAL"
+"""Where the environment names the order journal."""
+
 
 REFUSALS: Final = (
     AuthenticationError,
@@ -67,10 +70,14 @@ class Target:
     """The name. None: the environment says."""
     account: str | None = None
     """The paper brokerage's account file. None: the default one."""
+    journal: str | None = None
+    """The order journal, as a URL or a path. None: the default one, or none at all."""
 
     def as_options(self) -> list[str]:
-        """Return the options that name the same brokerage again."""
-        given = {"--broker": self.broker, "--account": self.account}
+        """Return the options that name the same brokerage, and journal, again."""
+        # A URL with somebody's name in it may hold a password, and nothing secret is printed.
+        journal = None if self.journal is None or "@" in self.journal else self.journal
+        given = {"--broker": self.broker, "--account": self.account, "--journal": journal}
         return [word for name, value in given.items() if value for word in (name, value)]
 
 
@@ -80,7 +87,7 @@ def make(target: Target) -> IBrokerage:
     Raises:
         BrokerageError: there is none of that name, or it refuses its settings.
     """
-    chosen = _chosen_name(target, os.environ)
+    chosen = chosen_name(target, os.environ)
     if target.account == IN_MEMORY and chosen in PAPER_NAMES:
         # No setting says "none", so the environment must not name a file either.
         environ = {key: text for key, text in os.environ.items() if key != ACCOUNT_VARIABLE}
@@ -104,12 +111,24 @@ def account_settings(target: Target, environ: Mapping[str, str]) -> dict[str, ob
     """
     if target.account is not None:
         return {"account_file": target.account}
-    if _chosen_name(target, environ) not in PAPER_NAMES or environ.get(ACCOUNT_VARIABLE):
+    if chosen_name(target, environ) not in PAPER_NAMES or environ.get(ACCOUNT_VARIABLE):
         return {}
     return {"account_file": str(default_account_file())}
 
 
-def _chosen_name(target: Target, environ: Mapping[str, str]) -> str:
+def without_new_account(target: Target) -> Target:
+    """Return the target, but in memory where its paper account would be made anew.
+
+    What only looks leaves nothing behind.
+    """
+    settings = account_settings(target, os.environ)
+    is_new = target.account is None and settings.get("account_file") == str(default_account_file())
+    if is_new and not default_account_file().exists():
+        return attrs.evolve(target, account=IN_MEMORY)
+    return target
+
+
+def chosen_name(target: Target, environ: Mapping[str, str]) -> str:
     """Return the name that the factory will choose; empty where nothing names one."""
     names = [target.broker, *(environ.get(variable) for variable in NAME_VARIABLES)]
     return next((name.strip().lower() for name in names if name and name.strip()), "")
@@ -143,6 +162,16 @@ def session(broker: _B) -> Iterator[_B]:
         yield broker
     finally:
         # What was to be done is done, or has its own error: this one would hide it.
+        with suppress(BrokerageError):
+            broker.disconnect()
+
+
+@contextmanager
+def ending(broker: IBrokerage) -> Iterator[None]:
+    """Disconnect a brokerage at the end, whether it could be connected or not."""
+    try:
+        yield
+    finally:
         with suppress(BrokerageError):
             broker.disconnect()
 
@@ -184,12 +213,33 @@ def confirm(broker: IBrokerage, action: str, *, yes: bool) -> None:
     if yes or not is_live(broker):
         return
     where = f"{name_of(broker)} (LIVE), account {broker.get_account_id()}"
-    try:
-        agreed = typer.confirm(f"{action} on {where}?", err=True)
-    except typer.Abort:
-        agreed = False
-    if not agreed:
+    if not _agrees(f"{action} on {where}?"):
         raise NotConfirmedError("not confirmed: nothing was sent")
+
+
+def confirm_record(question: str, *, yes: bool) -> None:
+    """Ask before the order journal is changed by a person's word.
+
+    Args:
+        question: what is about to be written down, or taken away.
+        yes: the caller has confirmed beforehand.
+
+    Raises:
+        NotConfirmedError: the answer was not yes, or there is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise NotConfirmedError("there is nobody to ask: give --yes. Nothing was written")
+    if not _agrees(question):
+        raise NotConfirmedError("not confirmed: nothing was written")
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
 
 
 @contextmanager

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import attrs
 import typer
 
 from bot_v2.cli import options as given
+from bot_v2.cli.journal_session import journalled
 from bot_v2.cli.order_terms import OrderTerms, by_option, request_from, sentence_for
 from bot_v2.cli.output import Output
 from bot_v2.cli.reporting import reporting
-from bot_v2.cli.session import Target, confirm, one_write, writable
+from bot_v2.cli.session import JOURNAL_VARIABLE, Target, confirm, one_write, writable
 from bot_v2.cli.views import show_order
 from bot_v2.features.brokerages.core.brokerage import IBrokerage
 from bot_v2.features.brokerages.core.declarations import idempotency_of
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
+    CancelRejectedError,
     InvalidFieldError,
     InvalidRequestError,
     OrderRejectedError,
 )
 from bot_v2.features.brokerages.core.order_request import OrderRequest
+from bot_v2.features.brokerages.core.order_status import ENDED_STATUSES, OrderStatus
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.features.brokerages.core.orders import OrderResult
+
+if TYPE_CHECKING:
+    from bot_v2.orchestration.order_executor import OrderExecutor
+
+ENDED_OTHERWISE: Final = ENDED_STATUSES - {OrderStatus.CANCELLED}
+"""How an order ended that was not cancelled."""
 
 
 def register(app: typer.Typer) -> None:
@@ -58,6 +68,7 @@ def _command_for(side: OrderSide) -> Callable[..., None]:
         broker_options: given.BrokerOptions = None,
         broker: given.Broker = None,
         account: given.Account = None,
+        journal: given.TradeJournal = None,
         yes: given.Yes = False,
         as_json: given.Json = False,
     ) -> None:
@@ -82,7 +93,7 @@ def _command_for(side: OrderSide) -> Callable[..., None]:
             stop_loss=stop_loss,
             broker_options=tuple(broker_options or ()),
         )
-        _trade(terms, Target(broker=broker, account=account), yes, as_json)
+        _trade(terms, trading_target(broker, account, journal), yes, as_json)
 
     way = "Buy" if side is OrderSide.BUY else "Sell"
     command.__doc__ = f"{way}: send one order, once. Numbers are taken exactly as typed."
@@ -97,17 +108,23 @@ def _trade(terms: OrderTerms, target: Target, yes: bool, as_json: bool) -> None:
                 # Made here and not by the adapter, so that it is known however the call ends.
                 request = attrs.evolve(request, client_order_id=idempotency_of(broker).make_id())
             confirm(broker, sentence_for(request), yes=yes)
-            result = _place(broker, request)
+            result = _place(broker, request, target)
             output.show(result, lambda: _show_result(output, result))
 
 
-def _place(broker: IBrokerage, request: OrderRequest) -> OrderResult:
+def trading_target(broker: str | None, account: str | None, journal: str | None) -> Target:
+    """Return the target of a command that writes: its journal is the one that is named, or none."""
+    named = journal or os.environ.get(JOURNAL_VARIABLE) or None
+    return Target(broker=broker, account=account, journal=named)
+
+
+def _place(broker: IBrokerage, request: OrderRequest, target: Target) -> OrderResult:
     writing = one_write(
         broker, "place_order", symbol=request.symbol, client_order_id=request.client_order_id
     )
     try:
-        with writing:
-            result = broker.place_order(request)
+        with journalled(broker, target) as executor, writing:
+            result = broker.place_order(request) if executor is None else executor.submit(request)
             _require_success(result, OrderRejectedError(result.message))
     except InvalidFieldError as error:
         raise by_option(error) from error
@@ -134,15 +151,17 @@ def cancel(
     order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="The broker's order id.")],
     broker: given.Broker = None,
     account: given.Account = None,
+    journal: given.TradeJournal = None,
     yes: given.Yes = False,
     as_json: given.Json = False,
 ) -> None:
     """Cancel a live order; exit code 1 when it had already ended."""
-    target = Target(broker=broker, account=account)
+    target = trading_target(broker, account, journal)
     with reporting(as_json, target) as output, writable(target, yes=yes) as brokerage:
         confirm(brokerage, f"Cancel order {order_id}", yes=yes)
-        with one_write(brokerage, "cancel_order", order_id=order_id):
-            accepted = brokerage.cancel_order(order_id)
+        writing = one_write(brokerage, "cancel_order", order_id=order_id)
+        with journalled(brokerage, target) as executor, writing:
+            accepted = _cancel(brokerage, executor, order_id)
         document = {"order_id": order_id, "cancel_accepted": accepted}
         said = "cancel accepted" if accepted else "had already ended: nothing to cancel"
         output.show(document, lambda: output.line(f"order {order_id}: {said}"))
@@ -150,18 +169,30 @@ def cancel(
         raise typer.Exit(1)
 
 
+def _cancel(broker: IBrokerage, executor: OrderExecutor | None, order_id: str) -> bool:
+    if executor is None:
+        return broker.cancel_order(order_id)
+    result = executor.cancel(order_id)
+    _require_success(result, CancelRejectedError(result.message, order_id=order_id))
+    # An executor shows the order where it looked, and looks where it had ended already.
+    return result.order is None or result.order.status not in ENDED_OTHERWISE
+
+
 def close(
     symbol: given.Symbol,
     broker: given.Broker = None,
     account: given.Account = None,
+    journal: given.TradeJournal = None,
     yes: given.Yes = False,
     as_json: given.Json = False,
 ) -> None:
     """Send the order that closes a position."""
-    target = Target(broker=broker, account=account)
+    target = trading_target(broker, account, journal)
     with reporting(as_json, target) as output, writable(target, yes=yes) as brokerage:
         confirm(brokerage, f"Close the position in {symbol}", yes=yes)
-        with one_write(brokerage, "close_position", symbol=symbol):
-            result = brokerage.close_position(symbol)
+        writing = one_write(brokerage, "close_position", symbol=symbol)
+        with journalled(brokerage, target) as executor, writing:
+            desk = executor or brokerage
+            result = desk.close_position(symbol)
             _require_success(result, InvalidRequestError(result.message, symbol=symbol))
         output.show(result, lambda: _show_result(output, result))

@@ -26,6 +26,18 @@ def decimal_of(option: str, text: str | None) -> Decimal | None:
     return None if text is None else decimal_from_text(text, option)
 
 
+def seconds_of(option: str, text: str) -> float:
+    """Return a duration in seconds.
+
+    Raises:
+        InvalidFieldError: it is no number above zero; names the option.
+    """
+    value = decimal_from_text(text, option)
+    if value <= 0:
+        raise InvalidFieldError(option, text, "seconds, above zero")
+    return float(value)
+
+
 def choices_of(kind: type[StrEnum]) -> list[str]:
     """Return the values that a caller may ask for."""
     return [member.value for member in kind if member.value != OTHER]

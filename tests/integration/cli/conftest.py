@@ -15,7 +15,14 @@ import pytest
 
 from bot_v2.cli.app import main
 
-HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME")
+HOMES = (
+    "HOME",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+)
 
 
 @attrs.frozen
@@ -41,7 +48,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PAPER_", "BROKER", "DEFAULT_BROKER"))
+        if not name.startswith(("PAPER_", "BROKER", "DEFAULT_BROKER", "BOT_V2_", "ORDER_"))
     }
     return {**kept, **dict.fromkeys(HOMES, str(tmp_path)), "PYTHONIOENCODING": "utf-8"}
 

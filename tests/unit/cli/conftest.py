@@ -24,9 +24,16 @@ class Keyboard(io.StringIO):
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of the test's own, on every system, and an environment that names no broker."""
-    for variable in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME"):
+    for variable in (
+        "HOME",
+        "USERPROFILE",
+        "APPDATA",
+        "LOCALAPPDATA",
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+    ):
         monkeypatch.setenv(variable, str(tmp_path))
-    for variable in (*NAME_VARIABLES, "PAPER_ACCOUNT_FILE"):
+    for variable in (*NAME_VARIABLES, "PAPER_ACCOUNT_FILE", "BOT_V2_JOURNAL"):
         monkeypatch.delenv(variable, raising=False)
     return tmp_path
 

@@ -81,7 +81,7 @@ def test_without_the_extra_one_line_says_what_to_install(missing: str, home: Pat
 
 
 def test_another_missing_package_is_not_blamed_on_the_extra() -> None:
-    """Only Typer and Rich are what the extra brings; a fault of ours is not hidden."""
+    """Only what the extra brings is blamed on it; a fault of ours is not hidden."""
     program = "import sys\nsys.modules['attrs'] = None\nfrom bot_v2.cli.app import main\nmain([])\n"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

@@ -18,14 +18,27 @@ COMMANDS = {
     "certify",
     "close",
     "demo",
+    "doctor",
     "health",
+    "journal check",
+    "journal export",
+    "journal prune",
+    "journal show",
+    "kill-switch off",
+    "kill-switch on",
+    "kill-switch status",
     "list-types",
     "order",
     "orders",
     "positions",
     "price",
     "products",
+    "reconcile",
+    "resolve",
     "sell",
+    "tape play",
+    "tape record",
+    "test",
     "venue",
 }
 
@@ -37,11 +50,11 @@ def test_the_page_is_what_the_commands_say() -> None:
 
 def test_every_command_is_there_and_speaks_json() -> None:
     """Each command has a section, and each takes --json."""
-    sections = dict(re.findall(r"^### ([\w-]+)\n(.*?)(?=^###|\Z)", reference(), re.M | re.S))
+    sections = dict(re.findall(r"^### ([\w -]+)\n(.*?)(?=^###|\Z)", reference(), re.M | re.S))
     assert set(sections) == COMMANDS
     assert [name for name, text in sections.items() if "`--json`" not in text] == []
     trading = {name for name, text in sections.items() if "--yes" in text}
-    assert trading == {"buy", "sell", "cancel", "close"}
+    assert trading == {"buy", "sell", "cancel", "close", "resolve", "journal prune"}
 
 
 def test_every_exit_code_is_there() -> None:

@@ -20,6 +20,7 @@ from bot_v2.features.brokerages.alpaca.symbols import (
     class_of,
     symbol_from_native,
 )
+from bot_v2.features.brokerages.core.access import Access, AccessRight, ServerTime
 from bot_v2.features.brokerages.core.account_summary import AccountSummary, Margin
 from bot_v2.features.brokerages.core.accounts import Balance, Position, PositionSide
 from bot_v2.features.brokerages.core.decimals import EXACT, Rounding, divide
@@ -255,6 +256,20 @@ def product_from_contract(native: wire.Contract) -> Product:
                 "style": native.style,
             }
         ),
+    )
+
+
+def access_from_native(native: wire.Account, clock: ServerTime) -> Access:
+    """Return whether the account may trade, and what restricts it. Its keys have no limits."""
+    is_active = native.status in ("", ACCOUNT_ACTIVE)
+    is_stopped = native.account_blocked or native.trading_blocked or native.trade_suspended_by_user
+    trade = (AccessRight.TRADE,)
+    may_trade = is_active and not is_stopped
+    return Access(
+        granted=(AccessRight.READ, *(trade if may_trade else ())),
+        refused=() if may_trade else trade,
+        restrictions=restrictions_from_native(native),
+        server_time=clock,
     )
 
 

@@ -12,7 +12,8 @@ from bot_v2.features.brokerages.alpaca import mapping, order_mapping, order_wire
 from bot_v2.features.brokerages.alpaca.base import ACCOUNT, ORDERS, POSITIONS, read_for, segment
 from bot_v2.features.brokerages.alpaca.decoding import ZERO, MalformedError, decode, in_utc
 from bot_v2.features.brokerages.alpaca.instruments import asset_id_of, class_and_native
-from bot_v2.features.brokerages.alpaca.market import AlpacaMarket, moment_to_native
+from bot_v2.features.brokerages.alpaca.market import CLOCK, AlpacaMarket, moment_to_native
+from bot_v2.features.brokerages.core.access import Access, ServerTime
 from bot_v2.features.brokerages.core.account_summary import AccountSummary, Margin
 from bot_v2.features.brokerages.core.accounts import Balance, Position
 from bot_v2.features.brokerages.core.decimals import EXACT
@@ -70,6 +71,20 @@ class AlpacaReads(AlpacaMarket):
             ACCOUNT,
             lambda reply: mapping.summary_from_native(decode(reply.body, wire.Account)),
         )
+
+    def get_access(self) -> Access:
+        """Return whether the account may trade, what restricts it, and the broker's clock."""
+        call = self._call("get_access")
+        account = self._read_account(call)
+        asked_at = self._clock()
+        told = self._session.ask(
+            call,
+            "GET",
+            CLOCK,
+            lambda reply: in_utc(decode(reply.body, wire.MarketClock).timestamp),
+        )
+        clock = ServerTime(told=told, asked_at=asked_at, heard_at=self._clock(), step_s=0.0)
+        return mapping.access_from_native(account, clock)
 
     def get_margin(self) -> Margin:
         """Return the account's margin as it is."""

@@ -17,7 +17,9 @@ from bot_v2.features.brokerages.coinbase.decoding import MalformedError
 from bot_v2.features.brokerages.coinbase.error_table import Place
 from bot_v2.features.brokerages.coinbase.exchange_market import ExchangeMarket
 from bot_v2.features.brokerages.coinbase.exchange_stream import ExchangeOrders, ExchangeQuotes
+from bot_v2.features.brokerages.coinbase.server_time import read_server_time
 from bot_v2.features.brokerages.coinbase.session import Opened, Query
+from bot_v2.features.brokerages.core.access import Access
 from bot_v2.features.brokerages.core.account_summary import FeeRates
 from bot_v2.features.brokerages.core.accounts import Balance, Position
 from bot_v2.features.brokerages.core.capabilities import Capability
@@ -245,6 +247,11 @@ class CoinbaseExchangeBrokerage(ExchangeMarket):
         self._session.ask(
             call, "GET", "/accounts", list[wire.Account], lambda native, _: native, is_login=True
         )
+
+    def get_access(self) -> Access:
+        """Return the broker's clock; the Exchange API does not tell what a key may do."""
+        call = self._call("get_access")
+        return Access(server_time=read_server_time(self._session, call, "/time", self._clock))
 
     def _balances(self, call: Call) -> list[Balance]:
         return self._session.ask(

@@ -17,6 +17,7 @@ from bot_v2.features.brokerages.coinbase.decoding import (
     number_or_zero,
     positive_or_none,
 )
+from bot_v2.features.brokerages.core.access import Access, AccessRight, ServerTime
 from bot_v2.features.brokerages.core.account_summary import AccountRef, FeeRates
 from bot_v2.features.brokerages.core.accounts import Balance, Position, PositionSide
 from bot_v2.features.brokerages.core.construct import partial
@@ -127,6 +128,20 @@ def balance_from_perpetual(native: wire.PerpetualBalance) -> Balance:
 def account_from_native(native: wire.Portfolio) -> AccountRef:
     """Return a portfolio: each is an account of its own."""
     return AccountRef(account_id=native.uuid, name=native.name or None)
+
+
+def access_from_native(native: wire.Permissions, clock: ServerTime) -> Access:
+    """Return what a key may do; what is not printed is not told."""
+    told = {
+        AccessRight.READ: native.can_view,
+        AccessRight.TRADE: native.can_trade,
+        AccessRight.WITHDRAW: native.can_transfer,
+    }
+    return Access(
+        granted=tuple(right for right, may in told.items() if may),
+        refused=tuple(right for right, may in told.items() if may is False),
+        server_time=clock,
+    )
 
 
 def fees_from_native(native: wire.TransactionSummary) -> FeeRates:

@@ -16,7 +16,9 @@ from bot_v2.features.brokerages.coinbase.base import merged, oldest_first, segme
 from bot_v2.features.brokerages.coinbase.decoding import MalformedError
 from bot_v2.features.brokerages.coinbase.instruments import PERPETUALS_MOVED
 from bot_v2.features.brokerages.coinbase.market import API, AdvancedMarket
+from bot_v2.features.brokerages.coinbase.server_time import read_server_time
 from bot_v2.features.brokerages.coinbase.session import Opened
+from bot_v2.features.brokerages.core.access import Access
 from bot_v2.features.brokerages.core.account_summary import AccountSummary, FeeRates
 from bot_v2.features.brokerages.core.accounts import Balance, Position
 from bot_v2.features.brokerages.core.errors import (
@@ -96,6 +98,14 @@ class AdvancedReads(AdvancedMarket):
 
     def _ping(self, call: Call) -> None:
         self._permissions(call)
+
+    def get_access(self) -> Access:
+        """Return what the key may do, and the broker's clock."""
+        call = self._call("get_access")
+        self._session.opened(call.operation)
+        permissions = self._permissions(call)
+        clock = read_server_time(self._session, call, f"{API}/time", self._clock)
+        return mapping.access_from_native(permissions, clock)
 
     # The account.
 

@@ -41,6 +41,7 @@ class Permissions(Wire):
     can_trade: bool
     portfolio_uuid: str
     portfolio_type: str = ""
+    can_transfer: bool | None = None
 
 
 class Portfolio(Wire):

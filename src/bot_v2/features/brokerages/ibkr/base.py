@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final, NoReturn, TypeVar
 
+from bot_v2.features.brokerages.core.access import Access, ServerTime
 from bot_v2.features.brokerages.core.declarations import Environment
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
@@ -19,6 +20,7 @@ from bot_v2.features.brokerages.http.calls import Call
 from bot_v2.features.brokerages.ibkr.errors import NAME
 from bot_v2.features.brokerages.ibkr.inbox import TIME
 from bot_v2.features.brokerages.ibkr.instruments import Instrument
+from bot_v2.features.brokerages.ibkr.interruptions import interruptions_after
 from bot_v2.features.brokerages.ibkr.session import Attempt, IbkrSession, Link
 from bot_v2.features.brokerages.ibkr.settings import IbkrSettings
 from bot_v2.shared.types import Clock, IdSource
@@ -101,6 +103,20 @@ class IbkrBase:
             error_message=problem,
             latency_s=latency_s,
         )
+
+    def get_access(self) -> Access:
+        """Return the clock of TWS, and what the broker has announced for the next day."""
+
+        async def work(attempt: Attempt) -> ServerTime:
+            asked_at = self._clock()
+            reading = await attempt.gateway.ask_alone(
+                TIME, lambda client: client.ask_time(), attempt.deadline
+            )
+            told = attempt.read(lambda: datetime.fromtimestamp(reading.rows[0], UTC))
+            return ServerTime(told=told, asked_at=asked_at, heard_at=self._clock(), step_s=1.0)
+
+        clock = self._session.run(self._call("get_access"), work)
+        return Access(server_time=clock, interruptions=interruptions_after(self._clock()))
 
     def get_account_id(self) -> str:
         """Return the account that this brokerage is bound to."""

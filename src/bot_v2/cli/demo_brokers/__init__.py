@@ -1,0 +1,1 @@
+"""The demonstration with three brokers: simulators on this machine, all else as it is."""

@@ -1,0 +1,1 @@
+"""The parts of the order executor: sending once, finding out, and keeping the books."""

@@ -1,0 +1,1 @@
+"""Limits on what may be ordered, held between threads, processes and brokers."""
