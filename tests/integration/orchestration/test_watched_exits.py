@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from decimal import Decimal as D
-from itertools import count
 from typing import Any
 
 import attrs
@@ -176,15 +175,16 @@ def coinbase() -> Iterator[Broker]:
 
 @contextmanager
 def ibkr() -> Iterator[Broker]:
-    """Stocks at TWS, where a new session is another client."""
+    """Stocks at TWS, where a client alone changes its orders: the next process is the same one."""
     with TwsVenue() as venue:
         made: list[IbkrBrokerage] = []
-        numbers = count(1)
 
         def connect() -> IBrokerage:
+            for gone in made:
+                gone.disconnect()
             given = {
                 "port": venue.port,
-                "client_id": next(numbers),
+                "client_id": 1,
                 "environment": "simulator",
                 "timeout_s": 10.0,
                 "requests_per_s": 100_000,
@@ -255,3 +255,17 @@ def test_a_stop_that_ends_early_is_mended(broker: Broker, policy: ExitPolicy) ->
     else:
         assert failed == []
         assert [(each.stop_price, each.quantity) for each in live] == [(D(100), QUANTITY)]
+
+
+def test_a_new_session_finds_the_exits(broker: Broker) -> None:
+    """A process that dies before it has looked leaves exits that the next one takes for its own."""
+    entry = broker.enter(broker.start())
+    executor = broker.start()
+    executor.recover()
+    broker.look(executor)
+    assert broker.told == []
+    (stop,) = (order for order in broker.exits(entry) if order.stop_price is not None)
+    broker.broker.cancel_order(stop.order_id)
+    broker.look(executor, 5)
+    assert [event.alarm is not None for event in broker.told] == [True]
+    assert broker.broker.get_position(broker.symbol) is None

@@ -234,7 +234,9 @@ class ExitWatch:
                 return told
             record, alarms = self._weigh(watch, record, look, judgement)
             over = record.find(_OVER)
-            if over is not None and self._is_confirmed(watch, over, looked_at):
+            # What is suspected, and not known yet, keeps it going.
+            is_settled = len(alarms) == len(judgement.dangers)
+            if is_settled and over is not None and self._is_confirmed(watch, over, looked_at):
                 self._waits.forget(watch_id)
                 self._write(watch, record, "nothing is left to watch", phase=Phase.ENDED)
                 return Watched(alarms=(*told.alarms, *alarms))

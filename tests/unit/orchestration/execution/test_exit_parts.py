@@ -381,3 +381,20 @@ def test_a_stop_that_no_list_shows_and_a_read_does_is_there() -> None:
     desk.bad.hidden.add(desk.stop().order_id)
     desk.confirm()
     assert (desk.alarms, desk.sent) == ([], [])
+
+
+def test_a_watch_does_not_end_on_what_is_only_suspected() -> None:
+    """A late fill is heard of when all seemed over, and the position that is read is behind."""
+    desk = WatchDesk(ExitPolicy.CLOSE_POSITION)
+    desk.enter(take_profit=None)
+    stop = desk.stop().order_id
+    desk.venue.fill(stop, QUANTITY, D(80))
+    desk.look()
+    desk.venue.late_fill(stop, D(1), D(80))
+    real = desk.bad.inner.get_position
+    desk.bad.inner.get_position = lambda symbol: None
+    desk.look(GRACE_S)
+    desk.bad.inner.get_position = real
+    desk.confirm()
+    assert [alarm.cause for alarm in desk.alarms] == [ExitCause.EXIT_OVERFILLED]
+    assert desk.position == 0

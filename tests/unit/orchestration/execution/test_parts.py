@@ -36,11 +36,11 @@ from bot_v2.orchestration.execution.fingerprint import difference, expected_posi
 from bot_v2.orchestration.execution.report import ReconciliationReport
 from bot_v2.orchestration.execution.runtime import ThreadRuntime, fresh_from
 from bot_v2.orchestration.execution.statistics import statistics_of
-from bot_v2.orchestration.journal.records import Baseline, IntentState
+from bot_v2.orchestration.journal.records import Baseline, IntentState, Phase
 from bot_v2.simulation.clock import utc_now
 from bot_v2.simulation.faults import Fault
 from bot_v2.testing.schedules.world import World
-from tests.unit.orchestration.execution.desk import SYMBOL, Desk, buy
+from tests.unit.orchestration.execution.desk import SYMBOL, Desk, buy, rest
 from tests.unit.orchestration.journal.test_journals import NOW, fill, intent
 
 NEW_YORK = OrderHistory(
@@ -341,3 +341,26 @@ def test_what_was_sent_by_another_process_is_waited_for(sent_s: float, waits_s: 
     sent_by = world.clock() + timedelta(seconds=sent_s)
     fresh = fresh_from(world, sent_by, timedelta(seconds=10))
     assert fresh - world.elapsed() == timedelta(seconds=waits_s)
+
+
+def test_an_order_that_ended_is_read_again_where_reads_lag() -> None:
+    """Where no execution would tell of a late fill, an end counts when the lag has passed."""
+    desk = Desk()
+    lagging = attrs.evolve(desk.broker.idempotency, visibility_lag_s=5.0)
+    desk.broker.idempotency = lagging  # type: ignore[misc]  # another kind of broker
+    desk.broker.capabilities = frozenset({Capability.ORDER_LOOKUP})  # type: ignore[misc]  # no executions
+    executor = desk.start()
+    placed = executor.submit(rest(client_order_id="one"))
+    assert placed.order_id is not None
+    assert executor.cancel(placed.order_id).success
+    phases = []
+    for wait_s in (0.0, 4.0, 2.0):
+        desk.world.wait(wait_s)
+        executor.reconcile()
+        state = executor.find("one")
+        assert state is not None
+        assert state.order is not None
+        assert state.order.status is OrderStatus.CANCELLED
+        phases.append(state.phase)
+    assert phases == [Phase.TAKEN, Phase.TAKEN, Phase.ENDED]
+    assert desk.gate.held == set()

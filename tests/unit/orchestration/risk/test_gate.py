@@ -42,6 +42,7 @@ from bot_v2.orchestration.risk.sql_store import SqlReservations
 from bot_v2.simulation.faults import Fault
 from tests.unit.orchestration.risk.bench import SYMBOL, Bench, Broker, market, order
 
+THREADS = 8
 SELL = OrderSide.SELL
 OPEN: dict[str, Any] = {"position_effect": PositionEffect.OPEN}
 
@@ -487,7 +488,7 @@ def interrupted(bench: Bench, act: Callable[[], object]) -> None:
     real = bench.broker.list_positions
 
     def list_positions() -> Any:
-        bench.broker.list_positions = real  # type: ignore[method-assign]  # once
+        bench.broker.list_positions = real  # type: ignore[method-assign]  # it happens once
         shown = real()
         act()
         return shown
@@ -554,21 +555,25 @@ def test_what_nobody_knows_of_stays_held(tmp_path: Path) -> None:
 def test_nobody_waits_for_a_read_that_has_just_failed(tmp_path: Path) -> None:
     """Threads that waited for a look that timed out are told so, and do not look one by one."""
     bench = Bench(tmp_path, RiskLimits(max_position_value=D(1000)))
-    waiting, looks = threading.Event(), []
+    reader, asked, looks = bench.gate._reader, threading.Semaphore(0), []
+    real = reader._clock
+
+    def clock() -> Any:
+        asked.release()
+        return real()
 
     def list_orders(status: Any = None) -> Any:
         looks.append(status)
-        waiting.wait(10)
+        for _ in range(THREADS + 1):
+            assert asked.acquire(timeout=30)
         raise BrokerageError("no answer in time")
 
-    bench.broker.list_orders = list_orders  # type: ignore[method-assign]  # it hangs
-    with ThreadPoolExecutor(8) as pool:
-        errors = [pool.submit(bench.submit, "1") for _ in range(8)]
-        while not looks:
-            waiting.wait(0.001)
-        waiting.set()
-    assert all("no answer in time" in str(each.result()) for each in errors)
-    assert len(looks) < 8
-    bench.clock.now += timedelta(seconds=2)
+    reader._clock = clock
+    bench.broker.list_orders = list_orders  # type: ignore[method-assign]  # it hangs until all ask
+    with ThreadPoolExecutor(THREADS) as pool:
+        asking = [pool.submit(reader.look, bench.clock.now) for _ in range(THREADS)]
+        errors = [each.exception() for each in asking]
+    assert len(looks) == 1
+    assert {str(error) for error in errors} == {"no answer in time"}
     del bench.broker.list_orders
     assert bench.submit("1") is None
