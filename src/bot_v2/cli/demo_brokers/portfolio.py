@@ -45,8 +45,8 @@ class HeldPosition:
     value: Decimal | None
     """What it is worth at that price, signed. None: there is no price."""
     profit: Decimal | None
-    """What it has gained since the entry, as the broker says, else by the prices shown. None: one of
-    them is not known."""
+    """What it has gained since the entry, as the broker says, else by the prices shown. None: one
+    of them is not known."""
     at: datetime
     """When position and price had been read."""
 
