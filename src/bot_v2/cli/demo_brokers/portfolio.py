@@ -45,7 +45,8 @@ class HeldPosition:
     value: Decimal | None
     """What it is worth at that price, signed. None: there is no price."""
     profit: Decimal | None
-    """What it has gained since the entry. None: a price is not known."""
+    """What it has gained since the entry, as the broker says, else by the prices shown. None: one
+    of them is not known."""
     at: datetime
     """When position and price had been read."""
 
@@ -157,10 +158,13 @@ def _held(name: str, broker: IBrokerage, position: Position) -> HeldPosition:
     sign = Decimal(1 if position.side is PositionSide.LONG else -1)
     quantity = EXACT.multiply(sign, position.quantity)
     product = broker.get_product(position.symbol)
-    price = position.current_price or broker.get_price(position.symbol)
+    price = position.current_price
+    if price is None:
+        price = broker.get_price(position.symbol)
     units = EXACT.multiply(quantity, product.multiplier)
-    profit = None
-    if position.entry_price is not None:
+    # The broker knows its own entries to more digits than it prints.
+    profit = position.unrealized_pnl
+    if profit is None and position.entry_price is not None:
         profit = EXACT.multiply(units, EXACT.subtract(price, position.entry_price))
     return HeldPosition(
         broker=name,

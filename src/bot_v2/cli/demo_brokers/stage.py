@@ -216,8 +216,7 @@ def _connect(part: Part, opened: OpenVenue) -> IBrokerage:
     """Make the adapter as `create_brokerage` does, but for nobody's environment, and connect it."""
     broker = REGISTRY.create(part.broker, part.settings, opened.environment())
     found = environment_of(broker)
-    allowed = (Environment.SIMULATOR, Environment.PAPER)
-    if found not in allowed:
+    if found is not Environment.SIMULATOR:
         raise InvalidRequestError(
             f"{part.broker} would talk to {found.value}: the demonstration trades simulators only"
         )
