@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
 
 import attrs
 
@@ -77,7 +78,8 @@ class Bookkeeper:
         """Book nothing yet."""
         self._context = context
         self._before = before
-        self._candidate: dict[str, Decimal] | None = None
+        self._turns = count(1)
+        self._candidate: tuple[int, dict[str, Decimal]] | None = None
 
     def book(self, failed: list[FailedRead]) -> list[Fill] | None:
         """Book the executions that are new. None: the broker lists none, or the read failed.
@@ -159,6 +161,8 @@ class Bookkeeper:
         if context.fills is None:
             return None
         for _ in range(TRIES):
+            begun_at = next(self._turns)
+            known = len(context.journal.list_fills(context.scope))
             try:
                 positions = read("list_positions", context.broker.list_positions)
             except BrokerageError as error:
@@ -168,8 +172,9 @@ class Bookkeeper:
             if booked is None:
                 return None
             new_fills.extend(booked)
-            if not booked:
-                return self._compare(_by_symbol(positions), orders or {})
+            # Another thread may have booked meanwhile what the positions do not show yet.
+            if len(context.journal.list_fills(context.scope)) == known:
+                return self._compare(_by_symbol(positions), orders or {}, begun_at)
         return None
 
     def accept_positions(self) -> None:
@@ -196,10 +201,11 @@ class Bookkeeper:
             },
         )
 
-    def _agreed_opening(self, found: dict[str, Decimal]) -> Opening | None:
+    def _agreed_opening(self, found: dict[str, Decimal], begun_at: int) -> Opening | None:
         """Return what the account held at first. None: one look has told, and another has to agree.
 
-        A single look that was behind would otherwise be wrong for ever.
+        A single look that was behind would otherwise be wrong for ever; so would two of two threads
+        at once, which can be behind alike.
         """
         context = self._context
         known = context.journal.read_opening(context.scope)
@@ -207,15 +213,20 @@ class Bookkeeper:
             return known
         opening = self._opening(found)
         held = {symbol: amount for symbol, amount in opening.positions.items() if amount}
-        agreed, self._candidate = held == self._candidate, held
-        if not agreed:
+        told_at, told = self._candidate or (0, None)
+        if held != told:
+            self._candidate = next(self._turns), held
+            return None
+        if begun_at < told_at:
             return None
         context.journal.keep_opening(context.scope, opening)
         return opening
 
-    def _compare(self, found: dict[str, Decimal], orders: Mapping[str, Order]) -> Comparison:
+    def _compare(
+        self, found: dict[str, Decimal], orders: Mapping[str, Order], begun_at: int
+    ) -> Comparison:
         context = self._context
-        opening = self._agreed_opening(found)
+        opening = self._agreed_opening(found, begun_at)
         if opening is None:
             return Comparison()
         fills = effective_fills(context.journal.list_fills(context.scope))

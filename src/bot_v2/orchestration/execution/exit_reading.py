@@ -11,7 +11,7 @@ import attrs
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.order_reports import order_after_report
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES, OrderStatus
-from bot_v2.features.brokerages.core.order_terms import TimeInForce
+from bot_v2.features.brokerages.core.order_terms import OrderSide, TimeInForce
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.orchestration.execution.adopting import adopt_order
 from bot_v2.orchestration.execution.bookkeeping import effective_fills
@@ -187,17 +187,25 @@ class ExitReader:
         )
 
     def _group_of_pair(self, watch: IntentState, members: tuple[Member, ...]) -> ExitGroup | None:
-        exits = [each for each in members if not each.is_repair]
+        """Return what was adopted: a pair of exits, or an entry with its exits."""
+        parents = {each.order.parent_order_id for each in members}
+        entry = next((each for each in members if each.order.order_id in parents), None)
+        exits = [each for each in members if each is not entry and not each.is_repair]
         sides = [each.order.side for each in exits if each.order.side is not None]
         sizes = [each.order.quantity for each in exits if each.order.quantity is not None]
-        if not sides or not sizes:
+        known = entry is not None or bool(sizes)
+        if not known and any(each.is_live for each in members):
             return None
+        closing = tuple(each for each in members if each is not entry)
         return ExitGroup(
-            symbol=watch.intent.symbol or exits[0].order.symbol,
-            exit_side=sides[0],
-            filled=max(sizes),
-            members=members,
-            wants_stop=any(is_stop(each.order) for each in exits),
+            symbol=watch.intent.symbol or members[0].order.symbol,
+            exit_side=next(iter(sides), OrderSide.SELL),
+            filled=max(sizes, default=ZERO) if entry is None else entry.filled,
+            # Of what nobody knows the size of, and has ended, there is nothing to say.
+            members=closing if known else (),
+            wants_stop=known and any(is_stop(each.order) for each in exits),
+            entry=None if entry is None else entry.order,
+            entry_is_live=entry is not None and entry.is_live,
         )
 
     def _member(self, order_id: str, orders: Mapping[str, Order]) -> Member | None:
