@@ -57,6 +57,7 @@ def test_what_the_readme_shows_is_what_happens(name: str) -> None:
     assert section(name) == readme_tables.SECTIONS[name]()
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("name", readme_tables.RECORDED)
 def test_what_the_readme_recorded_still_happens(name: str) -> None:
     """A recorded transcript is what is printed today, but for its moments and ids.

@@ -77,6 +77,7 @@ def trade_until_killed(path: Path, durability: Durability, after_s: float) -> di
     return {words[0]: words[1] for words in whole}
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("durability", list(Durability))
 def test_no_acknowledged_order_is_missing_after_a_kill(
     tmp_path: Path, durability: Durability

@@ -246,6 +246,7 @@ def _mutate(times: int, seed: int) -> tuple[int, int]:
     return answered, times - answered
 
 
+@pytest.mark.uncovered
 def test_a_mutated_body_is_a_typed_error_or_an_answer() -> None:
     """Fields are taken away, exchanged and doubled, and bodies break off: a small run."""
     answered, refused = _mutate(SMALL, seed=11)

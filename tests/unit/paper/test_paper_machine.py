@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -419,4 +420,4 @@ class PaperMachine(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-TestPaperMachine = PaperMachine.TestCase
+TestPaperMachine = pytest.mark.uncovered(PaperMachine.TestCase)

@@ -37,6 +37,8 @@ BOUNDS = HttpSettings(
     retry_wait_max_s=0.02,
 )
 
+CONNECT_ATTEMPTS = 5
+
 SILENCE_S = 2.5
 """How long the adapter takes a silent stream, in seconds; it has a heartbeat of one."""
 
@@ -68,6 +70,19 @@ def place(broker: CoinbaseBrokerage, request: OrderRequest = RESTING) -> str:
     order_id = broker.place_order(request).order_id
     assert order_id
     return order_id
+
+
+def connect(broker: CoinbaseBrokerage) -> None:
+    """Connect, and read the products; on a busy machine that can take longer than a test waits."""
+    for attempt in range(CONNECT_ATTEMPTS):
+        try:
+            broker.connect()
+            broker.get_products()
+        except TimeoutError:
+            if attempt == CONNECT_ATTEMPTS - 1:
+                raise
+        else:
+            return
 
 
 @attrs.define
@@ -110,8 +125,7 @@ class Bench:
         transport = HttpTransport(bounds, tls=tls)
         broker = CoinbaseBrokerage(read_settings(settings, {}), clock=clock, transport=transport)
         self.closing += [broker.disconnect, transport.close]
-        broker.connect()
-        broker.get_products()
+        connect(broker)
         return broker
 
     def place_unknown(self, broker: CoinbaseBrokerage, request: OrderRequest = RESTING) -> None:

@@ -97,6 +97,7 @@ def test_an_alarm_is_not_told_again_after_a_restart() -> None:
     assert "ALARM" not in other.message
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("policy", MENDING)
 @pytest.mark.parametrize("mistreat", [drop, fill_both, grow])
 def test_a_crash_at_any_step_loses_no_watch_and_repeats_no_repair(

@@ -215,6 +215,7 @@ def check(soak: Soak) -> None:
     assert desk.is_watched() is (position > 0)
 
 
+@pytest.mark.uncovered
 @pytest.mark.parametrize("policy", MENDING)
 def test_in_the_end_nothing_is_unprotected(policy: ExitPolicy) -> None:
     """Whatever a broker, the wire and the machine do: it is told, and mended once."""

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot_v2.features.brokerages.core.interfaces import Order, OrderModification, OrderRequest
 from bot_v2.orchestration.execution.risk_gate import RiskGate
 from bot_v2.orchestration.journal.journal import OrderJournal, Scope
@@ -91,6 +93,7 @@ def quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
+@pytest.mark.uncovered
 def test_what_is_held_is_what_may_live(tmp_path: Path) -> None:
     """After every schedule the reservations are those of the orders that have not ended."""
     switch = KillSwitch(tmp_path / "kill-switch")

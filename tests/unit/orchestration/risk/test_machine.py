@@ -8,6 +8,7 @@ from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -140,7 +141,7 @@ class Reservations(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestReservations: Any = Reservations.TestCase
+TestReservations: Any = pytest.mark.uncovered(Reservations.TestCase)
 TestReservations.settings = settings(
     max_examples=50,
     stateful_step_count=30,
