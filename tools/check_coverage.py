@@ -25,6 +25,7 @@ PROMISES = {
     "src/bot_v2/features/brokerages/streaming": 95.0,
     "src/bot_v2/features/brokerages/coinbase": 90.0,
     "src/bot_v2/features/brokerages/alpaca": 95.0,
+    "src/bot_v2/features/brokerages/ibkr": 95.0,
     "src/bot_v2/venues": 90.0,
     "src/bot_v2/features/brokerages/paper": 95.0,
     "src/bot_v2/simulation": 95.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from itertools import count
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import attrs
 import pytest
@@ -13,13 +13,18 @@ import pytest
 from bot_v2.features.brokerages.core.interfaces import IBrokerage
 from bot_v2.features.brokerages.core.order_terms import Leg, OrderSide
 from bot_v2.features.brokerages.ibkr.adapter import IbkrBrokerage
-from bot_v2.features.brokerages.ibkr.settings import read_settings
+from bot_v2.features.brokerages.ibkr.base import utc_now
+from bot_v2.features.brokerages.ibkr.session import Link
+from bot_v2.features.brokerages.ibkr.settings import IbkrSettings, read_settings
 from bot_v2.testing.cards import all_cards
 from bot_v2.testing.profile import ContractProfile
 from bot_v2.testing.suite import BrokerageContract
 from bot_v2.venues.tws.venue import ACCOUNT, TwsVenue
 
-TIMEOUT_S = 0.5
+PATIENCE_S = 3.0
+"""How long an answer may take that will come, and a stream may be silent, in seconds."""
+HANGING_S = 0.5
+"""How long one is awaited that may not, in seconds."""
 CONNECT_TIMEOUT_S = 10.0
 
 ENOUGH = {"USD": Decimal(100_000_000)}
@@ -37,11 +42,38 @@ _NO_FAULTS = {
     if card.faults or card_id.startswith(("BC-W", "BC-X", "BC-F0", "BC-F1", "BC-H"))
 }
 
+_WHOLE: Final = {
+    "BC-OF030": "these are traded whole",
+    "BC-OF050": "a combination is of any products: one of options is ordered in TestStocks",
+}
+
+
+class PatientLink(Link):
+    """Waits briefly where something is to go wrong, else as the settings say.
+
+    On a socket nearly all that goes wrong is an answer that never comes.
+    """
+
+    def __init__(self, settings: IbkrSettings, venue: TwsVenue) -> None:
+        """Open nothing yet."""
+        self._venue = venue
+        super().__init__(settings, utc_now)
+
+    @property
+    def settings(self) -> IbkrSettings:
+        """Where TWS is, and how long a call may take at this moment."""
+        will_fail = self._venue.planned_faults()["pending"]
+        return attrs.evolve(self._given, timeout_s=HANGING_S) if will_fail else self._given
+
+    @settings.setter
+    def settings(self, given: IbkrSettings) -> None:
+        self._given = given
+
 
 class _OnVenue(BrokerageContract):
     profile: ClassVar[ContractProfile]
     accounts: ClassVar[tuple[str, ...]] = (ACCOUNT,)
-    exemptions: ClassVar[Mapping[str, str]] = {**_EXEMPTIONS, **_NO_FAULTS}
+    exemptions: ClassVar[Mapping[str, str]] = {**_EXEMPTIONS, **_NO_FAULTS, **_WHOLE}
 
     @pytest.fixture
     def venue(self) -> Iterator[TwsVenue]:
@@ -62,7 +94,7 @@ class _OnVenue(BrokerageContract):
                     "client_id": next(numbers),
                     "environment": "simulator",
                     "account_id": self.accounts[0],
-                    "timeout_s": TIMEOUT_S,
+                    "timeout_s": PATIENCE_S,
                     "connect_timeout_s": CONNECT_TIMEOUT_S,
                     "depth_quiet_s": 0.02,
                     # As many as it takes: with TWS's own limit checks would take minutes.
@@ -70,7 +102,7 @@ class _OnVenue(BrokerageContract):
                 },
                 {},
             )
-            made.append(IbkrBrokerage(settings))
+            made.append(IbkrBrokerage(settings, link=PatientLink(settings, venue)))
             return made[-1]
 
         yield make
@@ -88,7 +120,7 @@ class _OnVenue(BrokerageContract):
         return attrs.evolve(
             self.profile,
             option_underlying="AAPL",
-            health_timeout_s=CONNECT_TIMEOUT_S + TIMEOUT_S + 0.5,
+            health_timeout_s=CONNECT_TIMEOUT_S + PATIENCE_S + 0.5,
         )
 
 

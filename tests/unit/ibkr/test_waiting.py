@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,10 +16,17 @@ from bot_v2.features.brokerages.core.events import StreamGap
 from bot_v2.features.brokerages.ibkr.errors import LostError, NativeError, PacedError
 from bot_v2.features.brokerages.ibkr.events import EventStream, Readers
 from bot_v2.features.brokerages.ibkr.loop import LoopThread
+from bot_v2.features.brokerages.ibkr.order_memory import OrderMemory
 from bot_v2.features.brokerages.ibkr.order_writes import Cancel, Change, Placement, Trial, Write
 from bot_v2.features.brokerages.ibkr.pace import Pace
-from bot_v2.features.brokerages.ibkr.wire import ErrorRow, MarginRow, StatusRow
-from tests.unit.ibkr.natives import order_row
+from bot_v2.features.brokerages.ibkr.wire import (
+    ErrorRow,
+    ExecutionRow,
+    MarginRow,
+    StatusRow,
+    execution_from_fields,
+)
+from tests.unit.ibkr.natives import fields_of, order_row
 
 D = Decimal
 NOW = datetime(2026, 7, 10, tzinfo=UTC)
@@ -294,4 +302,85 @@ def test_a_loop_of_its_own() -> None:
     loop.stop()
     loop.stop()
     loop.post(lambda: None)
+    with pytest.raises(CancelledError):
+        loop.run(where)
     assert "loop of a test" not in [one.name for one in threading.enumerate()]
+
+
+def test_a_loop_that_is_stopped_under_its_work() -> None:
+    """Who waits for work when the loop is stopped is told so, and waits no longer."""
+    loop = LoopThread("another loop of a test")
+    has_begun, found = threading.Event(), []
+
+    async def last() -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    def wait() -> None:
+        try:
+            loop.run(last)
+        except CancelledError as error:
+            found.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert has_begun.wait(5)
+    loop.stop()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert len(found) == 1
+
+
+def test_who_is_urgent_waits_for_nobody() -> None:
+    """A cancel that finds no room waits for it, before what has waited longer."""
+
+    async def work() -> None:
+        pace = Pace(1, period_s=0.05)
+        assert not pace.try_take()
+        order: list[str] = []
+
+        async def take(name: str, is_urgent: bool) -> None:
+            await pace.take(asyncio.get_running_loop().time() + 10, is_urgent=is_urgent)
+            order.append(name)
+
+        patient = [asyncio.create_task(take(name, False)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        await asyncio.gather(take("cancel", True), *patient)
+        assert order.index("cancel") < order.index("second")
+        with pytest.raises(PacedError):
+            await pace.take(0.0, is_urgent=True)
+
+    in_a_loop(work)
+
+
+def test_what_an_order_waits_for() -> None:
+    """The parent of an order is told, or known by its number, or named by its group, or none."""
+    memory = OrderMemory()
+    row = order_row(parentId=6, clientId=1)
+    assert memory.parent_of(order_row()) == 0
+    assert memory.parent_of(row) == 0
+    assert memory.parent_of(order_row(parentId=6, ocaGroup="900000777")) == 900_000_777
+    assert memory.parent_of(order_row(parentId=6, ocaGroup="mine")) == 0
+    memory.take_order(order_row(orderId=6, permId=900_000_555))
+    memory.take_order(order_row(orderId=0, permId=900_000_556))
+    assert memory.parent_of(row) == 900_000_555
+    memory.take_order(order_row(orderId=6, permId=0))
+    assert memory.parent_of(row) == 900_000_555
+    assert sorted(memory.rows) == [900_000_555, 900_000_556]
+
+
+def execution_of(exec_id: str, total: str) -> ExecutionRow:
+    """Return an execution of the order."""
+    told = fields_of("execDetails", orderId=7, permId=9, execId=exec_id, cumQty=total)
+    return execution_from_fields(told)[1]
+
+
+def test_corrections_that_come_out_of_order() -> None:
+    """Of an execution and its corrections the latest counts, whenever it comes."""
+    memory = OrderMemory()
+    names = [f"0000e0d5.6521a5b6.01.0{place}" for place in (2, 3, 1)]
+    assert all(memory.take_execution(execution_of(name, "1")) for name in names)
+    assert not memory.take_execution(execution_of(names[0], "1"))
+    assert [one.exec_id for one in memory.executions_of(9)] == [names[1]]
+    assert memory.corrected_by(names[1]) == names[0]
+    assert memory.corrected_by(names[2]) is None

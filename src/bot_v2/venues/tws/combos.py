@@ -135,8 +135,10 @@ class Combos:
     def _offered(self, ticket: Ticket) -> tuple[list[Decimal], Decimal] | None:
         """Return the price of each leg now, and of how many combinations there is enough."""
         prices, units = [], ticket.view.remaining
+        engine = self._flow.engine_of(ticket)
         for leg in ticket.legs:
-            quote = self._quote(leg)
+            is_halted = engine.get_market_status(leg.listing.product.symbol).halted
+            quote = None if is_halted else self._quote(leg)
             buys = leg.buys is _is_purchase(ticket)
             price, size = (
                 ((quote.ask, quote.ask_size) if buys else (quote.bid, quote.bid_size))

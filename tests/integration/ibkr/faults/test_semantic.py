@@ -36,8 +36,8 @@ from bot_v2.features.brokerages.core.interfaces import (
 )
 from bot_v2.features.brokerages.ibkr.adapter import IbkrBrokerage
 from bot_v2.simulation.faults import Fault
-from tests.integration.ibkr.faults.conftest import REF, RESTING, SYMBOL, TAKING, Bench, place
-from tests.integration.ibkr.faults.front import (
+from tests.integration.ibkr.conftest import REF, RESTING, SYMBOL, TAKING, Bench, place
+from tests.integration.ibkr.front import (
     CANCEL,
     ERROR,
     OPEN_ORDER,

@@ -27,7 +27,7 @@ from bot_v2.features.brokerages.ibkr.adapter import IbkrBrokerage
 from bot_v2.features.brokerages.ibkr.settings import IbkrSettings
 from bot_v2.simulation.faults import Fault
 from bot_v2.testing.streams import listening
-from tests.integration.ibkr.faults.conftest import (
+from tests.integration.ibkr.conftest import (
     REF,
     RESTING,
     TAKING,
@@ -35,7 +35,7 @@ from tests.integration.ibkr.faults.conftest import (
     Bench,
     place,
 )
-from tests.integration.ibkr.faults.front import ERROR, OPEN_ORDER, PLACE, STATUS, Message, swallow
+from tests.integration.ibkr.front import ERROR, OPEN_ORDER, PLACE, STATUS, Message, swallow
 
 D = Decimal
 WAIT_S = 10.0

@@ -35,8 +35,8 @@ from bot_v2.features.brokerages.ibkr.settings import read_settings
 from bot_v2.simulation.faults import Fault
 from bot_v2.testing.streams import listening
 from bot_v2.venues.tws.venue import TwsVenue
-from tests.integration.ibkr.faults.conftest import REF, RESTING, SYMBOL, TAKING, Bench, place
-from tests.integration.ibkr.faults.front import (
+from tests.integration.ibkr.conftest import REF, RESTING, SYMBOL, TAKING, Bench, place
+from tests.integration.ibkr.front import (
     ERROR,
     OPEN_ORDER,
     PLACE,

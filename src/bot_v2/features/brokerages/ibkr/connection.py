@@ -48,6 +48,8 @@ class Connection(ABC):
         """The accounts of the login, as of the latest opening."""
         self.openings = 0
         """How often it was opened."""
+        self.is_over = False
+        """Whether it was ended for good."""
         self._listener = listener
         self._pace = Pace(settings.requests_per_s)
         self._client: GatewayClient | None = None
@@ -101,13 +103,13 @@ class Connection(ABC):
         if await self._is_alive() and not self._must_look:
             return
         async with self._opening:
-            deadline = asyncio.get_running_loop().time() + self.settings.connect_timeout_s
             if await self._is_alive():
-                if await self._is_good(deadline):
+                if await self._is_good(self._deadline()):
                     return
                 self._listener.on_gap("the connection to TWS is replaced", must_resubscribe=True)
             await self.close()
-            wait_s = AGAIN_S
+            # Anew: what was waited for on the old connection may have taken all of the time.
+            deadline, wait_s = self._deadline(), AGAIN_S
             while True:
                 try:
                     await self._open(deadline)
@@ -119,6 +121,10 @@ class Connection(ABC):
                     wait_s *= 2
                 else:
                     return
+
+    def _deadline(self) -> float:
+        """Return when to give up what begins now."""
+        return asyncio.get_running_loop().time() + self.settings.connect_timeout_s
 
     @property
     def _must_look(self) -> bool:
@@ -135,6 +141,11 @@ class Connection(ABC):
         self._is_suspect = False
         return True
 
+    async def end(self) -> None:
+        """End the connection for good: whoever opens it just now, or later, is refused."""
+        self.is_over = True
+        await self.close()
+
     async def close(self) -> None:
         """End the connection; what waits for an answer gets none."""
         client, inbox = self._client, self._inbox
@@ -150,6 +161,8 @@ class Connection(ABC):
         self._is_suspect = False
 
     async def _open(self, deadline: float) -> None:
+        if self.is_over:
+            raise LostError
         sdk = load_sdk()
         loop, settings = asyncio.get_running_loop(), self.settings
         inbox = Inbox(self._listener)

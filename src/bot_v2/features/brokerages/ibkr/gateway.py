@@ -59,13 +59,12 @@ class Gateway(Connection):
 
     # Asking
 
-    async def ask(self, send: Send, deadline: float, *, is_snapshot: bool = False) -> list[Any]:
+    async def ask(self, send: Send, deadline: float) -> list[Any]:
         """Ask a question that has a number, and return what came of it.
 
         Args:
             send: sends it, by the client and the number.
             deadline: when to give up.
-            is_snapshot: whether what had come by the deadline will do.
 
         Raises:
             NativeError, MalformedError, LostError, TimeoutError, PacedError: there is no answer.
@@ -79,9 +78,8 @@ class Gateway(Connection):
             async with asyncio.timeout_at(deadline):
                 await reading.done
         except TimeoutError:
-            if not is_snapshot:
-                self._is_suspect = True
-                raise
+            self._is_suspect = True
+            raise
         finally:
             inbox.reads.pop(request_id, None)
         return reading.rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -24,6 +25,8 @@ STOP_S: Final = 5.0
 class LoopThread:
     """Runs coroutines for callers in other threads, from the first one on until it is stopped.
 
+    Once it was stopped it runs nothing more.
+
     Args:
         name: what the thread is called.
     """
@@ -31,7 +34,9 @@ class LoopThread:
     def __init__(self, name: str) -> None:
         """Start nothing yet."""
         self._name = name
-        self._lock = threading.Lock()
+        # It may be asked for again where it is held: by a stream that is collected just then.
+        self._lock = threading.RLock()
+        self._is_over = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -40,10 +45,11 @@ class LoopThread:
 
         Raises:
             RuntimeError: it is called from the loop itself, which would wait for itself.
+            concurrent.futures.CancelledError: the loop was stopped before the work was done.
         """
         if threading.current_thread() is self._thread:
             raise RuntimeError("a call from the loop's own thread would wait for itself for ever")
-        waiting = asyncio.run_coroutine_threadsafe(work(), self._started())
+        waiting = self._submit(work)
         while not waiting.done():
             # In slices, so that Ctrl-C ends the waiting everywhere; the work goes on.
             with suppress(TimeoutError):
@@ -52,26 +58,25 @@ class LoopThread:
 
     def post(self, action: Callable[[], object]) -> None:
         """Have something done in the loop, and do not wait; nothing where it does not run."""
-        loop = self._loop
-        if loop is not None:
-            try:
-                loop.call_soon_threadsafe(action)
-            except RuntimeError:
-                # It was closed just now: there is nothing left to be done in it.
-                return
+        with self._lock:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(action)
 
     def stop(self) -> None:
         """End the loop and its thread. Twice is harmless."""
         with self._lock:
+            self._is_over = True
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
-        if loop is None or thread is None:
-            return
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(STOP_S)
+            if loop is not None:
+                loop.call_soon_threadsafe(loop.stop)
+        if thread is not None:
+            thread.join(STOP_S)
 
-    def _started(self) -> asyncio.AbstractEventLoop:
+    def _submit(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> Future[_T]:
         with self._lock:
+            if self._is_over:
+                raise CancelledError("the loop was stopped")
             if self._loop is None:
                 # Not `new_event_loop`, which would be another one under another policy.
                 loop = asyncio.SelectorEventLoop()
@@ -80,7 +85,8 @@ class LoopThread:
                 )
                 self._thread.start()
                 self._loop = loop
-            return self._loop
+            # Under the lock: what comes before the stop is begun before it, and is cancelled then.
+            return asyncio.run_coroutine_threadsafe(work(), self._loop)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -49,6 +49,9 @@ from bot_v2.features.brokerages.ibkr.wire import BarRow, ContractRow, Fields
 TOGETHER_S: Final = 0.02
 """Within how long ticks come that were told together, in seconds."""
 
+SECOND: Final = 1_000_000
+"""How many microseconds it has."""
+
 BOOK_ROWS: Final = 20
 """How many rows of each side of a book are asked for."""
 
@@ -179,7 +182,8 @@ class IbkrMarket(IbkrBase):
 
         async def work(attempt: Attempt, instrument: Instrument) -> list[Candle]:
             found: dict[datetime, Candle] = {}
-            until, now = end, self._clock()
+            # TWS is asked to the second: what opens in the last one begun is asked for, too.
+            until, now = end + timedelta(microseconds=-end.microsecond % SECOND), self._clock()
             while start < until:
                 since = max(start, until - INTERVALS[interval][1])
                 rows = await self._bars(attempt, instrument, interval, since, until)

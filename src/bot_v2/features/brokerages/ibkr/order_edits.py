@@ -57,10 +57,10 @@ async def living(attempt: Attempt, perm_id: int, account_id: str) -> OrderRow | 
     if row is None:
         ended = (await read_ended(attempt)).get(perm_id)
         if ended is None or ended.account != account_id:
-            raise OrderNotFoundError(not_found(attempt.call).message, **context)
+            raise not_found(attempt.call)
         return None
     if row.account != account_id:
-        raise OrderNotFoundError(not_found(attempt.call).message, **context)
+        raise not_found(attempt.call)
     if row.client_id != attempt.gateway.settings.client_id:
         raise CancelRejectedError(_OF_ANOTHER.format(row.client_id), **context)
     return row
@@ -105,7 +105,7 @@ async def modify(
     if row is None or row.account != account_id:
         ended = (await read_ended(attempt)).get(perm_id)
         if ended is None or ended.account != account_id:
-            raise OrderNotFoundError(not_found(attempt.call).message, **context)
+            raise not_found(attempt.call)
         raise ModifyRejectedError(f"the order is {ended.status}", **context)
     if row.client_id != attempt.gateway.settings.client_id:
         raise ModifyRejectedError(_OF_ANOTHER.format(row.client_id), **context)

@@ -6,7 +6,7 @@ and is told as it ended.
 
 from __future__ import annotations
 
-from bot_v2.features.brokerages.core.errors import OrderNotFoundError
+from bot_v2.features.brokerages.core.errors import OrderNotFoundError, Outcome
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.http.calls import Call
@@ -174,5 +174,8 @@ def perm_id_of(order_id: str, call: Call) -> int:
 
 
 def not_found(call: Call) -> OrderNotFoundError:
-    """Return the error of an order that there is not."""
-    return OrderNotFoundError("no order that lives, or ended today, has that id", **call.context())
+    """Return the error of an order that there is not: nothing was sent about it."""
+    context = call.context()
+    if call.is_write:
+        context["outcome"] = Outcome.NOT_SENT
+    return OrderNotFoundError("no order that lives, or ended today, has that id", **context)

@@ -124,15 +124,15 @@ async def _settle(attempt: Attempt, writes: Sequence[Placement]) -> None:
         return
     left_s = max(attempt.deadline - asyncio.get_running_loop().time(), 0.0)
     await asyncio.wait(waiting, timeout=left_s)
-    failed = [one.exception() for one in waiting if one.done() and one.exception() is not None]
-    silent = [write for write in writes if not write.done.done() and not write.perm_id]
+    failed = [one.exception() for one in waiting if one.done()]
+    errors = [error for error in failed if error is not None]
     taken = [write for write in writes if write.perm_id and not _has_failed(write)]
-    if not failed and not silent:
+    if len(taken) == len(writes):
         return
-    error = failed[0] if failed else builtins.TimeoutError()
-    if error is not None and not taken and not isinstance(error, NativeError):
-        raise error
-    raise _error_of_part(attempt, error, taken)
+    told = [error for error in errors if isinstance(error, NativeError)]
+    if not taken and not told:
+        raise errors[0] if errors else builtins.TimeoutError()
+    raise _error_of_part(attempt, told, taken, len(writes)) from next(iter(errors), None)
 
 
 def _has_failed(write: Placement) -> bool:
@@ -140,19 +140,23 @@ def _has_failed(write: Placement) -> bool:
 
 
 def _error_of_part(
-    attempt: Attempt, error: BaseException | None, taken: Sequence[Placement]
+    attempt: Attempt, told: Sequence[NativeError], taken: Sequence[Placement], count: int
 ) -> BrokerageError:
-    """Return what it means that some of several orders were taken, or none, and one was refused."""
+    """Return what it means that of several orders not all were taken.
+
+    They are refused where each of them is: a refusal of one says nothing of another that TWS is
+    silent about, which may live.
+    """
     call = attempt.call
-    found = error_of_write(error, call) if isinstance(error, NativeError) else None
-    if not taken and found is not None:
-        return found
-    ids = ", ".join(str(write.perm_id) for write in taken)
+    found = [error_of_write(one, call) for one in told]
+    if len(found) == count and all(one.outcome is Outcome.REJECTED for one in found):
+        return found[0]
     context = call.context()
     context["outcome"] = Outcome.UNKNOWN
     if taken:
         context["order_id"] = str(taken[0].perm_id)
-    why = found.message if found is not None else "TWS gave no answer"
+    ids = ", ".join(str(write.perm_id) for write in taken) or "none that it tells of"
+    why = found[0].message if found else "TWS gave no answer"
     return OrderOutcomeUnknownError(
         f"of several orders TWS has {ids}, and not all: {why}", **context
     )

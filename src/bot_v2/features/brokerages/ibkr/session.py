@@ -6,6 +6,7 @@ import builtins
 import threading
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 import attrs
@@ -89,7 +90,7 @@ class _Core:
     def stop(self) -> None:
         async def close() -> None:
             self.hub.stop()
-            await self.gateway.close()
+            await self.gateway.end()
 
         self.loop.run(close)
         self.loop.stop()
@@ -263,14 +264,21 @@ class IbkrSession:
         if core is None:
             raise error_of_loss(call, was_sent=False)
         limit_s = timeout_s or self.link.settings.timeout_s
+        attempts: list[Attempt] = []
 
         async def do() -> _T:
             await _connect(core.gateway, call, is_first=False)
             deadline = get_running_loop().time() + limit_s
             attempt = Attempt(call, deadline, core.gateway, core.instruments, core.hub)
+            attempts.append(attempt)
             return await _guarded(attempt, work, limit_s)
 
-        return core.loop.run(do)
+        try:
+            return core.loop.run(do)
+        except CancelledError as error:
+            # Another thread ended the session meanwhile.
+            was_sent = any(attempt.was_sent for attempt in attempts)
+            raise error_of_loss(call, was_sent=was_sent) from error
 
 
 async def _guarded(
@@ -308,6 +316,8 @@ async def _connect(gateway: Gateway, call: Call, *, is_first: bool) -> None:
             **call.context(),
         ) from error
     except (NativeError, LostError, OSError, MalformedError) as error:
+        if gateway.is_over:
+            raise error_of_loss(call, was_sent=False) from error
         where = f"TWS or IB Gateway at {settings.host}:{settings.port}"
         raise error_of_connect(error, call, where) from error
 

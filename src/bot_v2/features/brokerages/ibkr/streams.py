@@ -46,7 +46,7 @@ TRY_AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """How long to wait before a lost connection is opened again for listeners, time after time."""
 
 EMITTED_MAX: Final = 50_000
-"""Of how many orders it is remembered what was told of them."""
+"""Of how many orders it is remembered what was told of them: of those that changed last."""
 
 
 @attrs.frozen
@@ -87,8 +87,10 @@ class QuoteFeed:
 
     def fail(self, error: Exception) -> None:
         """Tell that no more ticks come; a lost connection is told of by itself."""
-        self.request_id = 0
-        if not isinstance(error, LostError):
+        if isinstance(error, LostError):
+            self.request_id = 0
+        else:
+            # It keeps its number: TWS may go on, and is to be asked for no more in the end.
             self._stream.report(f"no more quotes of {self.instrument.product.symbol}: {error}")
 
     def start_anew(self) -> None:
@@ -186,6 +188,8 @@ class Hub:
                 LostError,
                 PacedError,
                 ValueError,
+                ArithmeticError,
+                LookupError,
                 OSError,
             ) as error:
                 self.orders.report(f"an event could not be told: {type(error).__name__}: {error}")
@@ -230,9 +234,10 @@ class Hub:
         after = order if before is None else order_after_report(before, order)
         if after == before and fill is None:
             return None
-        if len(self._told) > EMITTED_MAX:
-            self._told.clear()
+        self._told.pop(perm_id, None)
         self._told[perm_id] = after
+        if len(self._told) > EMITTED_MAX:
+            del self._told[next(iter(self._told))]
         return OrderEvent(order=after, fill=fill)
 
     # Quotes

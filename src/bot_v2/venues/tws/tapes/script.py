@@ -5,7 +5,8 @@
 - Ids that the client makes up are bound when they are first seen; no two of a tape are the same.
 - Writes keep their order, but for those between which the server said nothing. Reads may come in
   any order between the writes that they stand between.
-- A line of the server that answers a read follows it. All others follow the writes above them.
+- A line of the server that answers a read follows it. All others follow the writes above them; the
+  end of a connection follows all that the client said on it.
 - The current time is told whenever it is asked for.
 """
 
@@ -95,15 +96,21 @@ class TapeScript:
 
     def due(self) -> Iterator[tuple[int, Message | None]]:
         """Return what the server says now, on which connection. None: it ends the connection."""
+        asking: set[int] = set()
         for entry in self._entries:
             if entry.is_done or entry.is_passive:
                 continue
             if entry.is_write:
                 return
-            if entry.is_client or (entry.cause is not None and not entry.cause.is_done):
+            line = entry.line
+            if entry.is_client:
+                asking.add(line.connection)
+                continue
+            if entry.cause is not None and not entry.cause.is_done:
+                continue
+            if line.speaker is Speaker.CUT and line.connection in asking:
                 continue
             entry.is_done = True
-            line = entry.line
             if line.speaker is Speaker.CUT:
                 yield line.connection, None
             else:

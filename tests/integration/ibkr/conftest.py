@@ -21,7 +21,7 @@ from bot_v2.features.brokerages.core.interfaces import (
 from bot_v2.features.brokerages.ibkr.adapter import IbkrBrokerage
 from bot_v2.features.brokerages.ibkr.settings import read_settings
 from bot_v2.venues.tws.venue import TwsVenue
-from tests.integration.ibkr.faults.front import PLACE, Front
+from tests.integration.ibkr.front import PLACE, Front
 
 TIMEOUT_S = 0.6
 """How long the adapter waits here, in seconds."""
