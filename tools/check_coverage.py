@@ -30,6 +30,9 @@ PROMISES = {
     "src/bot_v2/features/brokerages/paper": 95.0,
     "src/bot_v2/simulation": 95.0,
     "src/bot_v2/orchestration": 95.0,
+    "src/bot_v2/orchestration/order_executor.py": 95.0,
+    "src/bot_v2/orchestration/execution": 95.0,
+    "src/bot_v2/orchestration/journal": 95.0,
     "src/bot_v2/testing": 95.0,
     "src/bot_v2/cli": 95.0,
 }

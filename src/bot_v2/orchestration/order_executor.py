@@ -35,6 +35,7 @@ from bot_v2.orchestration.execution.events import (
     ExitAlarm,
 )
 from bot_v2.orchestration.execution.exit_repair import ExitRepairer
+from bot_v2.orchestration.execution.exit_waits import Waits
 from bot_v2.orchestration.execution.exit_watch import ExitWatch
 from bot_v2.orchestration.execution.placing import EVENTS, Placer
 from bot_v2.orchestration.execution.reconciling import CHANGES, Reconciler
@@ -110,8 +111,9 @@ class OrderExecutor:
         self._changer = Changer(self._context)
         self._closer = Closer(self._context, self._placer)
         self._books = Bookkeeper(self._context)
-        repairer = ExitRepairer(self._context, self._placer, self._changer, self._closer)
-        self._watch = ExitWatch(self._context, repairer)
+        waits = Waits(self.runtime)
+        repairer = ExitRepairer(self._context, self._placer, self._changer, self._closer, waits)
+        self._watch = ExitWatch(self._context, repairer, waits)
         self._reconciler = Reconciler(
             self._context, self._placer, self._changer, self._books, self._watch
         )

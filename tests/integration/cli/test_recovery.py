@@ -424,3 +424,28 @@ def test_without_a_database_library_it_says_what_to_install(
     ran = quick("reconcile", "--broker", "paper", "--account", ":memory:")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert "pip install 'bot-v2[journal]'" in ran.err
+
+
+def test_a_journal_of_a_broker_is_looked_after(
+    alpaca: Run, venue: OpenVenue, tmp_path: Path
+) -> None:
+    """A person's word, the check, the export and the retention work there as they do here."""
+    journal = ("--journal", str(tmp_path / "alpaca.sqlite"))
+    by_hand = alpaca("buy", "AAPL", "0.1", "--client-order-id", "by-hand", "--json")
+    account_id = alpaca("reconcile", *journal, "--json").json["account_id"]
+    leave(tmp_path / "alpaca.sqlite", "lost", "alpaca", account_id)
+    order_id = by_hand.json["order_id"]
+    because = ("--because", "the same order", "--yes", "--json")
+    resolved = alpaca("resolve", "lost", "--placed-as", order_id, *because, *journal)
+    assert resolved.code == 0, resolved.err
+    assert (resolved.json["phase"], resolved.json["order_id"]) == ("ended", order_id)
+    explained = alpaca("reconcile", "--explain", *journal)
+    assert (explained.code, "(client id lost): fill" in explained.out) == (0, True)
+    checked = alpaca("journal", "check", *journal, "--json")
+    assert (checked.code, checked.json["is_whole"]) == (0, True)
+    lines = [json.loads(line) for line in alpaca("journal", "export", *journal).out.splitlines()]
+    assert [line["intent"]["broker"] for line in lines if "intent" in line] == ["alpaca"]
+    assert [line["fill"]["order_id"] for line in lines if "fill" in line] == [order_id]
+    pruned = alpaca("journal", "prune", "--before", "2999-01-01T00:00:00Z", "--yes", *journal)
+    assert (pruned.code, pruned.out) == (0, "1 intents pruned\n")
+    assert venue.venue.requests_received("place_order") == 1

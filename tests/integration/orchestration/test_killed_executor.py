@@ -48,8 +48,6 @@ NIGHTLY_KILLS = 200
 PATIENCE_S = 120.0
 NO_ONE: list[int] = []
 
-pytestmark = pytest.mark.uncovered
-
 
 @pytest.fixture(scope="module")
 def processes() -> Any:
@@ -235,12 +233,14 @@ def kill_often(processes: Any, url: str, kills: int) -> None:
     assert killer.account.found_out > kills // 4
 
 
+@pytest.mark.uncovered
 def test_nothing_is_lost_or_placed_twice(processes: Any, url: str) -> None:
     """After each kill the next process finds out what became of every order, by itself."""
     kill_often(processes, url, KILLS)
 
 
 @pytest.mark.nightly
+@pytest.mark.uncovered
 def test_nothing_is_lost_or_placed_twice_in_many_kills(processes: Any, url: str) -> None:
     """As above, ten times as often."""
     kill_often(processes, url, NIGHTLY_KILLS)
@@ -268,6 +268,7 @@ class LateJournal(SqlJournal):
         return super().append(intent_id, entry)
 
 
+@pytest.mark.uncovered
 def test_a_journal_that_is_written_too_late_is_found(processes: Any, tmp_path: Path) -> None:
     """The kills find an executor that writes an intent down after it was sent."""
     killer = Killer(processes, f"sqlite:///{tmp_path / 'orders.sqlite'}", LateJournal)

@@ -187,13 +187,12 @@ def _find_too_large(group: ExitGroup) -> Iterable[Danger]:
     for each in large:
         excess = EXACT.subtract(each.rest(allowed), allowed)
         yield Danger(cause=ExitCause.EXIT_TOO_LARGE, quantity=excess, orders=(each.order,))
-    stops = [each for each in live if each.covers]
-    together = sum_exact([each.rest(allowed) for each in stops])
-    if not large and together > allowed:
-        # Each of them is small enough, and all can be triggered. What we added goes first.
-        last = max(stops, key=lambda each: each.is_repair)
+    added = [each for each in live if each.is_repair and is_stop(each.order)]
+    together = sum_exact([each.rest(allowed) for each in live if each.covers])
+    if added and not large and together > allowed:
+        # The stop that was missing is back, and nobody ties it to the one in its stead.
         excess = EXACT.subtract(together, allowed)
-        yield Danger(cause=ExitCause.EXIT_TOO_LARGE, quantity=excess, orders=(last.order,))
+        yield Danger(cause=ExitCause.EXIT_TOO_LARGE, quantity=excess, orders=(added[-1].order,))
 
 
 def _find_unprotected(group: ExitGroup) -> Iterable[Danger]:

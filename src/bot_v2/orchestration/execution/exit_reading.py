@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import attrs
@@ -16,9 +16,10 @@ from bot_v2.orchestration.execution.adopting import adopt_order
 from bot_v2.orchestration.execution.bookkeeping import effective_fills
 from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.exit_group import OPPOSITE, ExitGroup, Member, is_stop
+from bot_v2.orchestration.execution.exit_waits import Waits, grace_of
 from bot_v2.orchestration.execution.fingerprint import ZERO
 from bot_v2.orchestration.execution.reading import sum_exact
-from bot_v2.orchestration.journal.records import IntentState, Phase
+from bot_v2.orchestration.journal.records import IntentState
 from bot_v2.orchestration.journal.watch_records import Repair, RepairKind, WatchRecord
 
 NEVER_SENT = "it was decided, and never sent"
@@ -41,15 +42,6 @@ class Sent:
             return False
         return self.state.is_unsettled or self.repair.kind is RepairKind.CLOSE
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether it had no effect, and is known not to have any."""
-        return self.state is not None and self.state.phase in (
-            Phase.REJECTED,
-            Phase.NOT_SENT,
-            Phase.ABSENT,
-        )
-
 
 @attrs.frozen(kw_only=True)
 class Look:
@@ -61,8 +53,8 @@ class Look:
     """What the exit policy placed, oldest first."""
     orders: Mapping[str, Order]
     """All orders that the broker lists, by order id."""
-    looked_at: datetime
-    """When the look began: it shows nothing older, but for the broker's own lag."""
+    looked_at: timedelta
+    """When the look began, by `Runtime.elapsed`: it shows nothing older, but for the lag."""
 
     @property
     def is_pending(self) -> bool:
@@ -91,13 +83,14 @@ class ExitReader:
 
     Args:
         context: the account.
-        grace: how long something has to last before it is believed.
+        waits: what has lasted long enough.
     """
 
-    def __init__(self, context: ExecutionContext, grace: timedelta) -> None:
+    def __init__(self, context: ExecutionContext, waits: Waits) -> None:
         """Read nothing yet."""
         self._context = context
-        self._grace = grace
+        self._waits = waits
+        self._grace = grace_of(context)
 
     def take_up_exits(self, watch: IntentState, orders: Mapping[str, Order]) -> WatchRecord:
         """Follow the exits that the broker lists, and return what is known with them.
@@ -135,7 +128,7 @@ class ExitReader:
         watch: IntentState,
         record: WatchRecord,
         orders: Mapping[str, Order],
-        looked_at: datetime,
+        looked_at: timedelta,
     ) -> Look | None:
         """Return what is shown of a watch. None: it is not known yet what became of its entry.
 
@@ -153,7 +146,7 @@ class ExitReader:
         members += [
             member
             for each in sent
-            if (member := self._sent_member(each, orders, looked_at)) is not None
+            if (member := self._sent_member(watch, each, orders, looked_at)) is not None
         ]
         members.sort(key=_age)
         if entry is None:
@@ -216,7 +209,11 @@ class ExitReader:
         return Member(order=order, filled=self._filled_of(state, order), is_live=is_live)
 
     def _sent_member(
-        self, sent: Sent, orders: Mapping[str, Order], looked_at: datetime
+        self,
+        watch: IntentState,
+        sent: Sent,
+        orders: Mapping[str, Order],
+        looked_at: timedelta,
     ) -> Member | None:
         state = sent.state
         if state is None or state.order_id is None:
@@ -225,8 +222,11 @@ class ExitReader:
         if order is None:
             return None
         # It was taken a moment ago, and may not be listed yet.
-        is_new = looked_at < (state.changed_at or looked_at) + self._grace
-        is_shown = sent.is_pending or is_new or _is_listed(order.order_id, orders)
+        taken_at = state.changed_at or sent.repair.at
+        is_old = self._waits.is_over(
+            watch.intent.intent_id, "a stop", taken_at, self._grace, looked_at
+        )
+        is_shown = sent.is_pending or not is_old or _is_listed(order.order_id, orders)
         is_live = order.status in LIVE_STATUSES and is_shown
         filled = self._filled_of(state, order)
         return Member(order=order, filled=filled, is_live=is_live, is_repair=True)

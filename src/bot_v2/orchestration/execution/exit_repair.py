@@ -8,7 +8,6 @@ that both could be filled, and brokers set aside for them what is to be sold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -34,11 +33,11 @@ from bot_v2.orchestration.execution.exit_group import (
     EXCESSIVE,
     OPPOSITE,
     UNPROTECTED,
-    ExitGroup,
     is_stop,
     stop_terms,
 )
 from bot_v2.orchestration.execution.exit_reading import NEVER_SENT, Look
+from bot_v2.orchestration.execution.exit_waits import Waits, grace_of, lag_of
 from bot_v2.orchestration.execution.fingerprint import ZERO
 from bot_v2.orchestration.execution.placing import Placer
 from bot_v2.orchestration.execution.reading import read
@@ -75,19 +74,25 @@ class ExitRepairer:
         placer: places stops.
         changer: cancels exits, and makes them smaller.
         closer: closes.
+        waits: what has lasted long enough.
     """
 
     def __init__(
-        self, context: ExecutionContext, placer: Placer, changer: Changer, closer: Closer
+        self,
+        context: ExecutionContext,
+        placer: Placer,
+        changer: Changer,
+        closer: Closer,
+        waits: Waits,
     ) -> None:
         """Do nothing yet."""
         self._context = context
         self._placer = placer
         self._changer = changer
         self._closer = closer
-        lag_s = context.profile.visibility_lag_s + context.history.staleness_s
-        self._lag = timedelta(seconds=lag_s)
-        self._grace = max(self._lag, timedelta(seconds=context.settings.exit_grace_s))
+        self._lag = lag_of(context)
+        self._grace = grace_of(context)
+        self._waits = waits
 
     def take_up_failures(self, watch: IntentState) -> WatchRecord:
         """Return what is known, with what became known of repairs; each failure is told once.
@@ -144,6 +149,8 @@ class ExitRepairer:
         record = watch.watch
         written = attrs.evolve(record, repairs=(*record.repairs, plan.repair))
         self._write(watch, written)
+        for what, span in (("a step", self._lag), ("a cancel", self._grace)):
+            self._waits.start(watch.intent.intent_id, what, plan.repair.at, span)
         self._publish(EventKind.EXIT_REPAIR, watch, plan.repair, plan.what)
         error = plan.send().error
         if error is not None and error.outcome is not Outcome.UNKNOWN:
@@ -158,7 +165,11 @@ class ExitRepairer:
             for each in look.sent
             if each.state is not None and each.state.changed_at is not None
         ]
-        return all(look.looked_at >= moment + self._lag for moment in moments)
+        watch_id = watch.intent.intent_id
+        return all(
+            self._waits.is_over(watch_id, "a step", moment, self._lag, look.looked_at)
+            for moment in moments
+        )
 
     def _plans(
         self,
@@ -176,7 +187,7 @@ class ExitRepairer:
                 elif causes is UNPROTECTED:
                     plan = self._plan_protection(watch, look, alarm)
                 else:
-                    plan = self._plan_smaller(watch, look.group, alarm)
+                    plan = self._plan_smaller(watch, look, alarm)
                 if plan is not None:
                     yield plan
 
@@ -191,8 +202,8 @@ class ExitRepairer:
         # Where the position is not turned there is nothing that closing would mend.
         return self._plan_close(watch, look, alarm, side, quantity) if quantity else None
 
-    def _plan_smaller(self, watch: IntentState, group: ExitGroup, alarm: ExitAlarm) -> _Plan | None:
-        member = group.find(alarm.order_ids)
+    def _plan_smaller(self, watch: IntentState, look: Look, alarm: ExitAlarm) -> _Plan | None:
+        member = look.group.find(alarm.order_ids)
         if member is None or member.order.quantity is None:
             return None
         order = member.order
@@ -209,27 +220,32 @@ class ExitRepairer:
                 what=f"order {order.order_id} is made smaller: {decimal_to_text(quantity)}",
                 send=lambda: self._changer.modify(order.order_id, change),
             )
-        return self._plan_cancel(watch, alarm, order)
+        return self._plan_cancel(watch, look, alarm, order)
 
     def _plan_protection(self, watch: IntentState, look: Look, alarm: ExitAlarm) -> _Plan | None:
         group = look.group
         for member in group.exits:
             if member.is_live and not is_stop(member.order):
                 # Nothing is sent before it has ended.
-                return self._plan_cancel(watch, alarm, member.order)
+                return self._plan_cancel(watch, look, alarm, member.order)
         if self._context.settings.exit_policy is ExitPolicy.CLOSE_POSITION:
             return self._plan_close(watch, look, alarm, group.exit_side, alarm.quantity)
         return self._plan_stop(watch, look, alarm)
 
-    def _plan_cancel(self, watch: IntentState, alarm: ExitAlarm, order: Order) -> _Plan | None:
+    def _plan_cancel(
+        self, watch: IntentState, look: Look, alarm: ExitAlarm, order: Order
+    ) -> _Plan | None:
         tries = [
             each
             for each in watch.watch.repairs
             if (each.kind, each.order_id) == (RepairKind.CANCEL, order.order_id)
         ]
-        now = self._context.runtime.clock()
-        is_early = bool(tries) and now < tries[-1].at + self._grace
-        if is_early or len(tries) >= self._context.settings.max_repairs:
+        watch_id = watch.intent.intent_id
+        is_late = all(
+            self._waits.is_over(watch_id, "a cancel", each.at, self._grace, look.looked_at)
+            for each in tries
+        )
+        if not is_late or len(tries) >= self._context.settings.max_repairs:
             return None
         return _Plan(
             repair=self._decide(alarm, RepairKind.CANCEL, order_id=order.order_id),

@@ -14,23 +14,20 @@ from typing import Final
 
 import attrs
 
-from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.events import EventKind, ExecutionEvent, ExitAlarm
 from bot_v2.orchestration.execution.exit_group import (
-    EXCESSIVE,
-    UNPROTECTED,
     Danger,
     ExitGroup,
     describe,
-    find_dangers,
 )
+from bot_v2.orchestration.execution.exit_judgement import Judgement, judge
 from bot_v2.orchestration.execution.exit_reading import ExitReader, Look
 from bot_v2.orchestration.execution.exit_repair import ExitRepairer
-from bot_v2.orchestration.execution.fingerprint import ZERO
-from bot_v2.orchestration.execution.reading import read, read_held
+from bot_v2.orchestration.execution.exit_waits import Waits, grace_of, lag_of
+from bot_v2.orchestration.execution.reading import read
 from bot_v2.orchestration.execution.report import FailedRead
 from bot_v2.orchestration.journal.records import (
     Entry,
@@ -59,34 +56,23 @@ class Watched:
     """When what is suspected can be confirmed. None: nothing is."""
 
 
-@attrs.frozen(kw_only=True)
-class _Judgement:
-    """What a look means."""
-
-    dangers: tuple[Danger, ...]
-    """What is wrong by this look."""
-    position: Decimal | None
-    """The signed position. None: it was not needed, or the broker does not say."""
-    is_over: bool
-    """Whether nothing is left to watch."""
-
-
 class ExitWatch:
     """Watches entries with exits, and pairs of exits.
 
     Args:
         context: the account.
         repairer: does what the exit policy says.
+        waits: what has lasted long enough.
     """
 
-    def __init__(self, context: ExecutionContext, repairer: ExitRepairer) -> None:
+    def __init__(self, context: ExecutionContext, repairer: ExitRepairer, waits: Waits) -> None:
         """Watch nothing yet."""
         self._context = context
         self._repairer = repairer
-        lag_s = context.profile.visibility_lag_s + context.history.staleness_s
-        self._lag = timedelta(seconds=lag_s)
-        self._grace = max(self._lag, timedelta(seconds=context.settings.exit_grace_s))
-        self._reader = ExitReader(context, self._grace)
+        self._lag = lag_of(context)
+        self._grace = grace_of(context)
+        self._waits = waits
+        self._reader = ExitReader(context, waits)
         self._told: set[tuple[str, str]] = set()
 
     def look(
@@ -95,7 +81,7 @@ class ExitWatch:
         changed: Iterable[IntentState],
         failed: list[FailedRead],
         *,
-        looked_at: datetime,
+        looked_at: timedelta,
         may_repair: bool,
         only: str | None = None,
     ) -> Watched:
@@ -106,7 +92,7 @@ class ExitWatch:
                 concluded.
             changed: orders of which there is news: a watch that was over is taken up again.
             failed: takes the reads that failed.
-            looked_at: when the reading of the orders began.
+            looked_at: when the reading of the orders began, by `Runtime.elapsed`.
             may_repair: False: alarms are told, and nothing is sent.
             only: the one watch to look at, by its id. None: all.
 
@@ -215,7 +201,7 @@ class ExitWatch:
         watch_id: str,
         orders: Mapping[str, Order],
         failed: list[FailedRead],
-        looked_at: datetime,
+        looked_at: timedelta,
         may_repair: bool,
     ) -> Watched:
         context = self._context
@@ -227,18 +213,20 @@ class ExitWatch:
             record = self._repairer.take_up_failures(watch)
             record = self._reader.take_up_exits(attrs.evolve(watch, watch=record), orders)
             look = self._reader.look(watch, record, orders, looked_at)
-            judgement = None if look is None else self._judge(look, failed)
+            judgement = None if look is None else judge(context.broker, look, failed)
             if look is None or judgement is None:
                 self._keep(watch, record)
                 return told
             record, alarms = self._weigh(watch, record, look, judgement)
-            if self._is_over(record, looked_at):
+            since = record.since(_OVER)
+            if since is not None and self._is_confirmed(watch, _OVER, since, looked_at):
+                self._waits.forget(watch_id)
                 self._write(watch, record, "nothing is left to watch", phase=Phase.ENDED)
                 return Watched(alarms=(*told.alarms, *alarms))
             self._keep(watch, record)
             # What is mended by the next step was wrong nevertheless.
             seen = {alarm.key: alarm for alarm in (*told.alarms, *alarms)}
-            again_at = self._look_again_at(record, look)
+            again_at = self._look_again_at(watch, record, looked_at)
             told = Watched(alarms=tuple(seen.values()), look_again_at=again_at)
             if not may_repair or not alarms:
                 return told
@@ -248,7 +236,7 @@ class ExitWatch:
             if not has_acted or self._lag:
                 # What was done is seen when the broker shows it: at a later look.
                 return told
-            looked_at = context.runtime.clock()
+            looked_at = context.runtime.elapsed()
             try:
                 listed = read("list_orders", context.broker.list_orders)
             except BrokerageError as error:
@@ -257,45 +245,8 @@ class ExitWatch:
             orders = {order.order_id: order for order in listed}
         return told
 
-    def _judge(self, look: Look, failed: list[FailedRead]) -> _Judgement | None:
-        """Return what a look means. None: a read failed, so that it means nothing."""
-        group, broker = look.group, self._context.broker
-        found = find_dangers(group)
-        position = held = step = None
-        if any(each.cause in UNPROTECTED | EXCESSIVE for each in found):
-            try:
-                position = read_held(broker, group.symbol)
-                product = read("get_product", lambda: broker.get_product(group.symbol))
-            except BrokerageError as error:
-                failed.append(FailedRead(method="get_position", error=error))
-                return None
-            held = None if position is None else group.held(position)
-            # What is left of a fee in the asset itself can be less than any order can be for.
-            step = product.size_increment
-        dangers = []
-        is_flat = True
-        for danger in found:
-            if danger.cause in UNPROTECTED and held is not None:
-                # Whoever closed it, or protects it by a stop of another kind: then all is well.
-                stops = EXACT.add(group.covered, look.stops_of_others)
-                bare = min(danger.quantity, EXACT.subtract(held, stops))
-                is_flat &= _is_none(held, step)
-                if not _is_none(bare, step):
-                    dangers.append(attrs.evolve(danger, quantity=bare))
-            elif danger.cause in EXCESSIVE and held is not None:
-                is_flat &= held >= ZERO
-                dangers.append(danger)
-            else:
-                is_flat = False
-                dangers.append(danger)
-        return _Judgement(
-            dangers=tuple(dangers),
-            position=position,
-            is_over=group.has_ended and not look.is_pending and is_flat,
-        )
-
     def _weigh(
-        self, watch: IntentState, record: WatchRecord, look: Look, judgement: _Judgement
+        self, watch: IntentState, record: WatchRecord, look: Look, judgement: Judgement
     ) -> tuple[WatchRecord, tuple[ExitAlarm, ...]]:
         """Return what is known by now, and what is confirmed; what is news of that is told."""
         now = self._context.runtime.clock()
@@ -307,7 +258,7 @@ class ExitWatch:
         alarms = []
         for danger in judgement.dangers:
             since = record.since(danger.key) or now
-            if look.looked_at < since + self._grace:
+            if not self._is_confirmed(watch, danger.key, since, look.looked_at):
                 continue
             alarm = self._alarm(watch, danger, look.group, judgement.position, since)
             alarms.append(alarm)
@@ -361,18 +312,23 @@ class ExitWatch:
             )
         )
 
-    def _is_over(self, record: WatchRecord, looked_at: datetime) -> bool:
-        since = record.since(_OVER)
-        return since is not None and looked_at >= since + self._grace
+    def _is_confirmed(
+        self, watch: IntentState, key: str, since: datetime, looked_at: timedelta
+    ) -> bool:
+        watch_id = watch.intent.intent_id
+        return self._waits.is_over(watch_id, key, since, self._grace, looked_at)
 
-    def _look_again_at(self, record: WatchRecord, look: Look) -> datetime | None:
+    def _look_again_at(
+        self, watch: IntentState, record: WatchRecord, looked_at: timedelta
+    ) -> datetime | None:
         """Return when something can be confirmed that is not yet. None: nothing is suspected."""
-        due = [
-            each.since + self._grace
+        runtime, watch_id = self._context.runtime, watch.intent.intent_id
+        ends = [
+            self._waits.start(watch_id, each.key, each.since, self._grace)
             for each in record.suspicions
-            if look.looked_at < each.since + self._grace
         ]
-        return min(due, default=None)
+        due = min((end for end in ends if end > looked_at), default=None)
+        return None if due is None else runtime.clock() + (due - runtime.elapsed())
 
     def _keep(self, watch: IntentState, record: WatchRecord) -> None:
         if record != watch.watch:
@@ -388,8 +344,3 @@ class ExitWatch:
     ) -> None:
         entry = Entry(phase=phase, at=self._context.runtime.clock(), note=note, watch=record)
         self._context.journal.append(watch.intent.intent_id, entry)
-
-
-def _is_none(quantity: Decimal, step: Decimal | None) -> bool:
-    """Return whether a quantity is less than any order can be for."""
-    return quantity <= ZERO or (step is not None and quantity < step)

@@ -169,7 +169,8 @@ class Placer:
     ) -> OrderResult:
         context = self._context
         asked, request = request, context.gate.prepare(request)
-        if request != asked:
+        is_asked = request is asked or request == asked
+        if not is_asked:
             # What the gate added has to fit the product as well.
             self._check_product(request)
         baseline = None
@@ -186,7 +187,7 @@ class Placer:
             created_at=context.runtime.clock(),
             symbol=symbol,
             request=request,
-            asked=None if request == asked else asked,
+            asked=None if is_asked else asked,
             baseline=baseline,
             arrival_price=arrival_price,
         )

@@ -69,14 +69,14 @@ class Reconciler:
                 context.hold(state.intent.request)
         unsettled = [state for state in before if state.is_unsettled]
         after = [self._settle(state, patiently=patiently) for state in unsettled]
-        looked_at = context.runtime.clock()
+        looked_at, began = context.runtime.clock(), context.runtime.elapsed()
         orders = self._read_orders(failed)
         new_fills = self._books.book(failed) or []
         changed = self._follow(orders, new_fills, failed, looked_at)
         compared = self._books.compare_positions(new_fills, failed, orders)
         # What another process left behind may be closed on purpose by the bot that starts now.
         watched = self._watch.look(
-            orders, changed, failed, looked_at=looked_at, may_repair=not patiently
+            orders, changed, failed, looked_at=began, may_repair=not patiently
         )
         return ReconciliationReport(
             at=at,
@@ -115,12 +115,12 @@ class Reconciler:
         watch = None if state is None else self._watch.watch_of(state)
         if watch is None:
             return Watched()
-        looked_at = context.runtime.clock()
+        began = context.runtime.elapsed()
         return self._watch.look(
             self._read_orders(failed),
             changed,
             failed,
-            looked_at=looked_at,
+            looked_at=began,
             may_repair=True,
             only=watch.intent.intent_id,
         )

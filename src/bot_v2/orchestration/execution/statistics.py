@@ -28,7 +28,7 @@ class ExecutionStatistics:
     average_price: Decimal | None
     """The mean price of the executions, in quote currency, to 12 places. None: there are none."""
     fees: dict[str, Decimal]
-    """What was charged, by currency."""
+    """What was charged, by currency; without a name, where the broker does not say which."""
     slippage: Decimal | None
     """How much worse the average is than the arrival price, in quote currency per unit; below zero
     is better. None: there is no arrival price, or nothing was filled."""
@@ -49,8 +49,9 @@ def statistics_of(state: IntentState, fills: Iterable[Fill]) -> ExecutionStatist
     quantity, average = _mean(held)
     fees: dict[str, Decimal] = {}
     for fill in held:
-        if fill.fee is not None and fill.fee_currency is not None:
-            fees[fill.fee_currency] = EXACT.add(fees.get(fill.fee_currency, ZERO), fill.fee)
+        if fill.fee is not None:
+            currency = fill.fee_currency or ""
+            fees[currency] = EXACT.add(fees.get(currency, ZERO), fill.fee)
     if not listed and state.order is not None:
         quantity, average = state.order.filled_quantity, state.order.average_fill_price
         fees = {fee.currency: fee.amount for fee in state.order.fees or ()}

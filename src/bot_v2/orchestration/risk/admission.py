@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -34,6 +34,10 @@ from bot_v2.orchestration.risk.store import RiskBook
 if TYPE_CHECKING:
     from bot_v2.features.brokerages.core.brokerage import IBrokerage
     from bot_v2.shared.types import Clock
+
+
+EXIT_LOOKS: Final = 5
+"""How many looks an exit gets while orders that end meanwhile may be counted twice."""
 
 
 @attrs.frozen(kw_only=True)
@@ -113,13 +117,18 @@ class Admission:
         try:
             self._commit(candidate, state, margins)
         except BrokerageError:
-            oldest = self._clock() - self._settings.refusing_look_age
-            is_fresh = state is None or state.began_at >= oldest
-            if not self._ledger.give_back_left_over() and is_fresh:
+            now = self._clock()
+            left_over = self._ledger.give_back_left_over()
+            if state is None and not left_over:
                 raise
             if state is not None:
+                is_late = left_over > 0 or self._has_late(state)
+                if not is_late and state.began_at >= now - self._settings.refusing_look_age:
+                    raise
                 with reading():
-                    state = self._reader.look(oldest)
+                    state = self._reader.look(
+                        now if is_late else now - self._settings.refusing_look_age
+                    )
                 margins = self._read_margins(candidate)
             self._commit(candidate, state, margins)
 
@@ -131,28 +140,39 @@ class Admission:
         itself lets do nothing else: reduce-only.
         """
         try:
-            state = self._exit_basis()
-            with self._desk.store.turn() as book:
-                passes = self._lowers(book, candidate, state)
-                if passes:
-                    self._put(book, candidate, self._clock())
-                return passes
+            age = self._settings.refusing_look_age
+            for _ in range(EXIT_LOOKS):
+                state = self._exit_basis(self._clock() - age)
+                age = timedelta(0)
+                with self._desk.store.turn() as book:
+                    passes = self._lowers(book, candidate, state)
+                    if passes:
+                        self._put(book, candidate, self._clock())
+                        return True
+                    if state is None or not _lowers_alone(candidate, state):
+                        return False
         except OrderJournalError:
             if candidate.request.reduce_only and not candidate.is_change:
                 # The store is told when it can be.
                 self._ledger.hold(candidate.request)
                 return True
-            return False
+        return False
 
-    def is_exit(self, candidate: Candidate) -> bool:
-        """Return whether an order is known to be an exit; nothing is held.
+    def may_be_exit(self, candidate: Candidate) -> bool:
+        """Return whether an order lowers a position, whatever others take of it.
 
         Raises:
             OrderJournalError: the store cannot be read.
         """
-        state = self._exit_basis()
+        state = self._exit_basis(self._clock() - self._settings.refusing_look_age)
+        if state is None:
+            return candidate.request.reduce_only
+        return _lowers_alone(candidate, state)
+
+    def _has_late(self, state: AccountState) -> bool:
+        """Whether orders ended around a look, so that they may count twice."""
         with self._desk.store.turn() as book:
-            return self._lowers(book, candidate, state)
+            return any(each.released is not None for each in book.list_counting(state))
 
     def _read_margins(self, candidate: Candidate) -> list[tuple[Level, Margin]]:
         with reading():
@@ -192,9 +212,12 @@ class Admission:
                 "the limits cannot be checked: reading the account took too long; accepted: exits",
                 outcome=Outcome.NOT_SENT,
             )
-        book.put_account(state)
-        until = state.began_at - max(state.lag, self._settings.late_looks)
-        book.forget_released(self._scope, state.releases, until)
+        kept = book.looked_at(self._scope)
+        if kept is None or kept < state.began_at - self._settings.look_age:
+            # Not at every order: each write waits for the disk.
+            book.put_account(state)
+            until = state.began_at - max(state.lag, self._settings.late_looks)
+            book.forget_released(self._scope, state.releases, until)
 
     def _judge(
         self,
@@ -229,11 +252,11 @@ class Admission:
         others = parts_ahead(book, state, candidate.client_order_id)
         return is_exit(candidate.parts, positions, others)
 
-    def _exit_basis(self) -> AccountState | None:
-        """Return a fresh look; else the latest that anybody had, if it is recent enough."""
+    def _exit_basis(self, since: datetime) -> AccountState | None:
+        """Return a look since a moment; else the latest that anybody had, if recent enough."""
         now = self._clock()
         try:
-            return self._reader.look(now - self._settings.refusing_look_age)
+            return self._reader.look(since)
         except OrderJournalError:
             raise
         except BrokerageError:
@@ -244,6 +267,12 @@ class Admission:
                 each for each in known if each.began_at >= now - self._settings.remembered_for
             ]
             return max(recent, key=lambda each: each.order, default=None)
+
+
+def _lowers_alone(candidate: Candidate, state: AccountState) -> bool:
+    """Whether it would be an exit if no other order took anything of the position."""
+    positions = {part.exposure: state.position(part.exposure) for part in candidate.parts}
+    return is_exit(candidate.parts, positions, ())
 
 
 @contextmanager

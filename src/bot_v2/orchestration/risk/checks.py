@@ -126,8 +126,10 @@ def _check_position(
 
 def _check_cash(level: Level, request: OrderRequest, weight: Weight, standing: Standing) -> None:
     least = level.limits.min_cash_balance
+    if least is None:
+        return
     required = total(_costs(level, weight.parts, standing))
-    if least is None or not required:
+    if not required:
         return
     if standing.cash is None:
         raise InvalidRequestError(

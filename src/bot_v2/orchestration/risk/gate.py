@@ -151,7 +151,7 @@ class LimitGate:
             for level in self._levels
             if level.limits.stop_loss_pct is not None
         ]
-        if not asking or request.stop_loss is not None or self._is_exit(request):
+        if not asking or request.stop_loss is not None or self._may_be_exit(request):
             return request
         level = min(asking, key=lambda each: each[0])[1]
         with reading():
@@ -253,10 +253,10 @@ class LimitGate:
             parts = ()
         return self._admission.admit_exit(Candidate(request=request, parts=parts))
 
-    def _is_exit(self, request: OrderRequest) -> bool:
+    def _may_be_exit(self, request: OrderRequest) -> bool:
         with reading():
             parts = self._weigh_parts(request)
-            return self._admission.is_exit(Candidate(request=request, parts=parts))
+            return self._admission.may_be_exit(Candidate(request=request, parts=parts))
 
     def _weigh_parts(self, request: OrderRequest) -> tuple[Part, ...]:
         """Return what an order weighs, without its value where nobody asks for that."""

@@ -121,6 +121,8 @@ class ReservationLedger:
                 if each.journal_id == self._journal.journal_id and each.owner != self._journal.owner
             ]
         over = [each for each in left if self._is_over(each)]
+        if not over:
+            return 0
         with self._store.turn() as book:
             for each in over:
                 known = book.find(self._scope, each.client_order_id)

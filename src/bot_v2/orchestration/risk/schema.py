@@ -38,6 +38,7 @@ ACCOUNTS: Final = Table(
     METADATA,
     Column("broker", String(64), primary_key=True),
     Column("account_id", String(128), primary_key=True),
+    Column("began_at", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),
 )
 """The latest look at each account."""

@@ -152,7 +152,14 @@ class SqlBook:
             kept = record_from_text(known, AccountState, "an account's state")
             if kept.order > state.order:
                 return
-        _insert(self._connection, ACCOUNTS, _key(state.scope), {"payload": record_to_text(state)})
+        content = {"began_at": _to_number(state.began_at), "payload": record_to_text(state)}
+        _insert(self._connection, ACCOUNTS, _key(state.scope), content)
+
+    def looked_at(self, scope: Scope) -> datetime | None:
+        """Return when the kept look at an account began. None: none is kept."""
+        query = select(ACCOUNTS.c.began_at).where(*_is(ACCOUNTS, scope))
+        known = self._connection.execute(query).scalar()
+        return None if known is None else _to_moment(known)
 
     def forget_account(self, scope: Scope) -> None:
         """Drop the look at an account that is not traded any more."""

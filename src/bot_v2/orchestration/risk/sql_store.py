@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot_v2.orchestration.journal.records import OrderJournalError
 from bot_v2.orchestration.journal.stores import PostgresStore, open_store
 from bot_v2.orchestration.risk.store import RiskBook
+from bot_v2.orchestration.risk.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 BUSY_S: Final = 30.0
 """How long to wait for a turn at a SQLite file that other processes use, in seconds."""
 
+IN_MEMORY: Final = ":memory:"
+"""The SQLite database that is no file."""
+
 
 class SqlReservations:
-    """Keeps reservations in a database; what a turn wrote is synced to the disk when it ends.
+    """Keeps reservations in a database; what a turn wrote outlives the process when it ends.
 
     Args:
         url: `sqlite:///path`, a file beside the journals that any number of processes on this
@@ -41,11 +45,10 @@ class SqlReservations:
         from bot_v2.orchestration.risk import sql_book
 
         self._book = sql_book
-        self._lock: threading.RLock | None = None
+        self._turnstile: Turnstile | None = None
         self._engine: Engine = store.engine
         if not isinstance(store, PostgresStore):
-            # Threads of this process wait here, so that the file sees one of us at a time.
-            self._lock = threading.RLock()
+            self._turnstile = _turnstile(store.engine)
             self._engine = _shared_file(store.engine)
         self._is_closed = False
         try:
@@ -72,8 +75,8 @@ class SqlReservations:
         if self._is_closed:
             raise OrderJournalError("the store of reservations is closed")
         with ExitStack() as held:
-            if self._lock is not None:
-                held.enter_context(self._lock)
+            if self._turnstile is not None:
+                held.enter_context(self._turnstile.turn())
             try:
                 with self._engine.begin() as connection:
                     self._book.take_turn(connection)
@@ -90,6 +93,16 @@ class SqlReservations:
         """Let go of it. Twice is harmless."""
         self._is_closed = True
         self._engine.dispose()
+        if self._turnstile is not None:
+            self._turnstile.close()
+
+
+def _turnstile(engine: Engine) -> Turnstile:
+    name = engine.url.database
+    try:
+        return Turnstile(Path(name) if name and name != IN_MEMORY else None)
+    except OSError as error:
+        raise OrderJournalError(f"the store of reservations cannot be opened: {error}") from error
 
 
 def _shared_file(engine: Engine) -> Engine:
@@ -109,10 +122,12 @@ def _shared_file(engine: Engine) -> Engine:
 
 
 def _set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # What a killed process wrote is kept. A power cut ends every process, and by the time that one
+    # trades again, what was under way shows at the broker, and is in the journals.
     # The driver would begin transactions by itself, and not where they begin.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -65,6 +65,10 @@ class RiskBook(Protocol):
         """Keep a look at an account, unless a later one is kept."""
         ...
 
+    def looked_at(self, scope: Scope) -> datetime | None:
+        """Return when the kept look at an account began. None: none is kept."""
+        ...
+
     def forget_account(self, scope: Scope) -> None:
         """Drop the look at an account that is not traded any more."""
         ...
@@ -92,7 +96,7 @@ class ReservationStore(Protocol):
     def turn(self) -> AbstractContextManager[RiskBook]:
         """Give the book to one caller at a time, among all processes.
 
-        What is written is durable when the block ends; where it raises, nothing was written.
+        What is written outlives the process when the block ends; where it raises, nothing is.
 
         Raises:
             OrderJournalError: the store cannot be read or written.
@@ -193,6 +197,10 @@ class _MemoryBook:
         known = self.accounts.get(state.scope)
         if known is None or known.order <= state.order:
             self.accounts[state.scope] = state
+
+    def looked_at(self, scope: Scope) -> datetime | None:
+        known = self.accounts.get(scope)
+        return None if known is None else known.began_at
 
     def forget_account(self, scope: Scope) -> None:
         self.accounts.pop(scope, None)

@@ -13,6 +13,7 @@ import attrs
 from bot_v2.orchestration.execution import (
     closing,
     context,
+    exit_judgement,
     exit_reading,
     exit_repair,
     exit_watch,
@@ -71,8 +72,8 @@ def the_lag_is_ignored() -> Iterator[None]:
     """How long the broker takes to show things is not waited for."""
     real = exit_watch.ExitWatch.__init__
 
-    def init(self: Any, account: Any, repairer: Any) -> None:
-        real(self, account, repairer)
+    def init(self: Any, account: Any, repairer: Any, waits: Any) -> None:
+        real(self, account, repairer, waits)
         self._grace = timedelta(seconds=account.settings.exit_grace_s)
 
     with instead(exit_watch.ExitWatch, "__init__", init):
@@ -145,7 +146,7 @@ def the_position_is_not_looked_at() -> Iterator[None]:
 
     with (
         instead(closing.Closer, "close_part", closed),
-        instead(exit_watch, "read_held", lambda broker, symbol: None),
+        instead(exit_judgement, "read_held", lambda broker, symbol: None),
     ):
         yield
 
@@ -161,7 +162,7 @@ def a_failed_read_is_flat() -> Iterator[None]:
         except Exception:  # noqa: BLE001 - the mistake itself
             return ZERO
 
-    with instead(exit_watch, "read_held", read):
+    with instead(exit_judgement, "read_held", read):
         yield
 
 

@@ -214,3 +214,22 @@ def test_an_entry_whose_watch_cannot_be_written_stays_open() -> None:
     del desk.disk.open_intent
     desk.confirm()
     assert len(desk.alarms) == 1
+
+
+def test_a_clock_that_is_set_proves_nothing() -> None:
+    """What is waited for is time that passes, within a process and after it."""
+    desk = WatchDesk(ExitPolicy.CLOSE_POSITION)
+    drop(desk)
+    desk.look()
+    real = desk.world.clock
+    desk.world.clock = lambda: real() + timedelta(hours=1)  # type: ignore[method-assign]  # it is set
+    desk.look()
+    desk.look(GRACE_S - 0.1)
+    assert desk.alarms == []
+    desk.world.clock = lambda: real() - timedelta(hours=1)  # type: ignore[method-assign]  # it is set back
+    desk.start()
+    desk.executor.recover()
+    report = desk.look(GRACE_S - 0.1)
+    assert (desk.alarms, report.look_again_at) == ([], desk.world.clock() + timedelta(seconds=0.1))
+    desk.look(0.1)
+    assert len(desk.alarms) == 1

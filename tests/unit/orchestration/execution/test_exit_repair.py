@@ -142,9 +142,8 @@ def test_nothing_more_is_sent_while_the_outcome_of_a_repair_is_unknown(policy: E
     unknown = OrderOutcomeUnknownError("there was no answer")
     desk.broker.place_order = raiser(unknown)  # type: ignore[method-assign]  # no answer
     desk.bad.failing.add("get_order")
-    desk.broker.get_order_by_client_id = raiser(  # type: ignore[method-assign]
-        OrderRejectedError("no answer to reads either", outcome=None)
-    )
+    silence = OrderRejectedError("no answer to reads either", outcome=None)
+    desk.broker.get_order_by_client_id = raiser(silence)  # type: ignore[method-assign]  # no answer
     desk.confirm(5)
     assert len(desk.sent) == 1
     assert len(desk.executor.reconcile().unsettled) == 1

@@ -514,8 +514,8 @@ def test_an_operators_word_for_the_entry_begins_its_watch() -> None:
     desk.bad.failing |= {"list_orders", "get_order"}
     real = desk.broker.get_order_by_client_id
     error = OrderRejectedError("no answer", outcome=None)
-    desk.broker.get_order_by_client_id = raiser(error)  # type: ignore[method-assign]
-    desk.broker.list_fills = raiser(error)  # type: ignore[method-assign]
+    desk.broker.get_order_by_client_id = raiser(error)  # type: ignore[method-assign]  # no answer
+    desk.broker.list_fills = raiser(error)  # type: ignore[method-assign]  # no answer
     desk.venue.inject(Fault.DROP_AFTER_ACCEPT, "place_order")
     result = desk.executor.submit(
         buy("30", client_order_id="one", stop_loss=StopLoss(stop_price=D(80)))

@@ -34,11 +34,12 @@ from bot_v2.orchestration.execution.events import EventBoard, EventKind
 from bot_v2.orchestration.execution.evidence import still_remembers
 from bot_v2.orchestration.execution.fingerprint import difference, expected_position
 from bot_v2.orchestration.execution.report import ReconciliationReport
-from bot_v2.orchestration.execution.runtime import ThreadRuntime
+from bot_v2.orchestration.execution.runtime import ThreadRuntime, fresh_from
 from bot_v2.orchestration.execution.statistics import statistics_of
 from bot_v2.orchestration.journal.records import Baseline, IntentState
 from bot_v2.simulation.clock import utc_now
 from bot_v2.simulation.faults import Fault
+from bot_v2.testing.schedules.world import World
 from tests.unit.orchestration.execution.desk import SYMBOL, Desk, buy
 from tests.unit.orchestration.journal.test_journals import NOW, fill, intent
 
@@ -141,6 +142,8 @@ def test_averages_and_fees_are_exact() -> None:
     assert statistics.average_price == D("1.666666666667")
     assert statistics.slippage == D("-0.333333333333")
     assert statistics.fees == {"USD": D("-0.09")}
+    unnamed = attrs.evolve(fill("t-3"), fee=D("0.5"))
+    assert statistics_of(state, [*fills, unnamed]).fees == {"USD": D("-0.09"), "": D("0.5")}
 
 
 def test_without_executions_the_order_itself_counts() -> None:
@@ -297,3 +300,24 @@ def test_nobody_is_told_what_nobody_hears() -> None:
     with silent.open_stream(10):
         assert silent.is_heard(EventKind.TAKEN)
     assert not silent.is_heard(EventKind.TAKEN)
+
+
+def test_time_passes_whatever_the_clock_says() -> None:
+    """What is waited for is counted while the clock stands still."""
+    runtime = ThreadRuntime(lambda: NOW)
+    before = runtime.elapsed()
+    runtime.wait(0.01)
+    assert timedelta(seconds=0.009) < runtime.elapsed() - before < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("sent_s", "waits_s"),
+    [(0, 10), (-4, 6), (-10, 0), (-3600, 0), (3600, 10)],
+    ids=["now", "just now", "long enough ago", "long ago", "by another clock"],
+)
+def test_what_was_sent_by_another_process_is_waited_for(sent_s: float, waits_s: float) -> None:
+    """The rest of the lag is waited for, and never more than the lag."""
+    world = World(0)
+    sent_by = world.clock() + timedelta(seconds=sent_s)
+    fresh = fresh_from(world, sent_by, timedelta(seconds=10))
+    assert fresh - world.elapsed() == timedelta(seconds=waits_s)

@@ -13,6 +13,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     BrokerUnavailableError,
     MarketType,
     Order,
+    OrderNotFoundError,
     OrderRequest,
     OrderResult,
     OrderSide,
@@ -88,6 +89,9 @@ class OddBrokerage:
         self.refuses_stop = False
         self.keeps_balances = False
         self.takes_guard = True
+        self.is_terse = False
+        self.lists_only = False
+        self.groups: dict[str, str] = {}
         self.stale_position: Position | None = None
         self.hidden: set[str] = set()
         self.failing: set[str] = set()
@@ -121,7 +125,7 @@ class OddBrokerage:
                 result.order_id or "", OrderStatus.REJECTED, status_reason="no stops today"
             )
         self.step("place_order: was done")
-        return result
+        return attrs.evolve(result, order=None) if self.is_terse else result
 
     def _loses(self, request: OrderRequest) -> bool:
         return request.stop_loss is not None and (self.drops_stop or self.refuses_stop)
@@ -134,8 +138,11 @@ class OddBrokerage:
         return done
 
     def _show(self, order: Order) -> Order:
-        parent = self.parents.get(order.order_id)
-        return order if parent is None else attrs.evolve(order, parent_order_id=parent)
+        return attrs.evolve(
+            order,
+            parent_order_id=self.parents.get(order.order_id, order.parent_order_id),
+            group_id=self.groups.get(order.order_id, order.group_id),
+        )
 
     def list_orders(self, status: OrderStatus | None = None) -> list[Order]:
         """List what is not hidden."""
@@ -151,6 +158,8 @@ class OddBrokerage:
         self._fails("get_order")
         if order_id in self.extra:
             return self.extra[order_id]
+        if self.lists_only and order_id in self.hidden:
+            raise OrderNotFoundError("there is no such order", order_id=order_id)
         return self._show(self.inner.get_order(order_id))
 
     def get_position(self, symbol: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -19,10 +20,14 @@ from bot_v2.orchestration.journal.records import (
     Phase,
 )
 from bot_v2.orchestration.journal.sql_journal import SqlJournal
+from bot_v2.orchestration.journal.texts import checksum_of
 from bot_v2.orchestration.journal.upkeep import (
     check_integrity,
+    count_records,
     export_fills,
     export_intents,
+    find_histories,
+    list_unsettled,
     prune,
 )
 from tests.unit.orchestration.journal.test_journals import NOW, SCOPE, fill, intent
@@ -179,3 +184,48 @@ def test_other_databases_are_refused(url: str) -> None:
     """A journal is kept where it is known to be safe."""
     with pytest.raises((OrderJournalError, MissingDependencyError)):
         SqlJournal(url)
+
+
+def test_a_row_that_is_whole_and_no_record_is_found(path: Path) -> None:
+    """What has a right checksum and cannot be read is damage as well."""
+    written(path)
+    payload, name = '{"phase": "nowhere"}', intent("live").intent_id
+    checksum = checksum_of("", name, payload)
+    with closing(sqlite3.connect(path)) as connection:
+        query = "UPDATE journal_entries SET payload = ?, checksum = ? WHERE intent_id = ?"
+        connection.execute(query, (payload, checksum, name))
+        connection.commit()
+    with closing(opened(path)) as journal:
+        (found,) = check_integrity(journal)
+    assert found.startswith(f"an entry of {name!r} cannot be read")
+
+
+def test_a_story_is_found_by_each_of_its_names(path: Path) -> None:
+    """The caller's id, the intent's with or without its account, and the broker's order id."""
+    written(path)
+    with closing(opened(path)) as journal:
+        for name in ("live", "acme/A-1/live", "o-1"):
+            (history,) = find_histories(journal, name)
+            assert history.intent == intent("live")
+            assert [entry.order_id for entry in history.entries] == ["o-1"]
+        assert find_histories(journal, "liv") == []
+        assert find_histories(journal, "%") == []
+
+
+def test_a_journal_is_counted(path: Path) -> None:
+    """Intents, those that were pruned, those that are open, entries and executions."""
+    written(path)
+    with closing(opened(path)) as journal:
+        prune(journal, NOW + timedelta(days=1))
+        counts = count_records(journal)
+        assert (counts.intents, counts.pruned, counts.unsettled) == (3, 1, 2)
+        assert (counts.entries, counts.fills) == (1, 1)
+        open_now = [state.intent.client_order_id for state in list_unsettled(journal)]
+    assert sorted(open_now) == ["live", "unheard"]
+
+
+def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the driver of PostgreSQL the error says which extra brings it."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingDependencyError, match=r"bot-v2\[postgres\]"):
+        SqlJournal("postgresql://127.0.0.1:1/orders")

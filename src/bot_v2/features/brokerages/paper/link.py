@@ -42,6 +42,7 @@ _WITHOUT_EFFECT: Final = frozenset(
 )
 _AFTER_EFFECT: Final = frozenset({Fault.DROP_AFTER_ACCEPT, Fault.RESET_AFTER, Fault.SERVER_ERROR})
 _ON_STREAMS: Final = frozenset({Fault.REORDER_EVENTS})
+_ON_CALLS: Final = FAULTS - _ON_STREAMS
 _LASTING: Final = frozenset(
     {Fault.STALE_READ, Fault.CLOCK_SKEW, Fault.MUTE_STREAM, Fault.DUPLICATE_EVENT}
 )
@@ -140,7 +141,7 @@ class PaperLink(Generic[_Venue]):
         action: Callable[[_Venue], _T],
         reach: Callable[[], _Venue],
     ) -> _T:
-        fault = self._take(operation, FAULTS - _ON_STREAMS)
+        fault = self._take(operation, _ON_CALLS)
         if fault in _NOT_RECEIVED:
             raise LinkError(fault)
         self._received[operation] += 1

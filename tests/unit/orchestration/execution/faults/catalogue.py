@@ -51,7 +51,7 @@ BROKERS: Final[dict[str, Callable[[], dict[str, list[tuple[str, str]]]]]] = {
 }
 
 BELOW: Final = "it is below IBrokerage: the executor sees an outcome, whatever made it"
-STREAMS: Final = "the executor reads, and hears no stream"
+STREAMS: Final = "streams are kept by the adapter; of a gap that it tells, `take_event` reconciles"
 SESSIONS: Final = "sessions and tokens are the adapter's; the executor sees V01"
 
 NOT_HERE: Final = {
@@ -84,9 +84,11 @@ ELSEWHERE: Final[dict[str, tuple[str, ...]]] = {
         f"{EXITS}::test_what_is_wrong_is_told_once_and_sends_nothing",
         f"{EXITS}::test_the_policy_leaves_nothing_without_a_stop",
         f"{EXITS}::test_the_policy_is_applied_within_its_bound",
+        f"{EXITS}::test_a_close_never_takes_more_than_the_position",
     ),
     "S13": (
-        f"{EXITS}::test_a_close_never_takes_more_than_the_position",
+        f"{EXITS}::test_a_pair_that_is_adopted_is_watched",
+        f"{EXITS}::test_a_fill_after_the_end_takes_the_watch_up_again",
         f"{EXITS}::test_an_excess_that_turned_nothing_is_told_and_not_traded",
     ),
 }
