@@ -187,6 +187,7 @@ class AsyncCalls:
             )
 
     def _opened(self, stream: AsyncEventStream[Any]) -> None:
+        self._check_open()
         self._streams[stream] = None
 
     async def _run_in_session(self, call: Callable[[], object]) -> None:

@@ -128,6 +128,11 @@ class ThreadLane:
         """How many threads there are now."""
         return self._threads
 
+    @property
+    def idle_count(self) -> int:
+        """How many of them have nothing to do."""
+        return self._idle
+
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name=self._name, daemon=self._daemon)
         try:

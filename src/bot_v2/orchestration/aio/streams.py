@@ -141,7 +141,7 @@ class AsyncEventStream(Generic[_E_co]):
         open_stream: returns the brokerage's own stream.
         run: where it is opened and closed.
         queue: where its events wait.
-        on_open: called with this when it is open.
+        on_open: called with this before it is opened.
         on_close: called with this when it is closed.
     """
 
@@ -173,18 +173,14 @@ class AsyncEventStream(Generic[_E_co]):
         """
         if self._is_entered:
             raise InvalidRequestError("a stream is opened once: ask for another")
+        self._on_open(self)
         self._is_entered = True
         try:
             await self._run(self._start)
         except BaseException:
             # Where only the wait ended, the stream may be opened still: it is closed then.
-            with self._lock:
-                self._is_closed = True
-                source, self._source = self._source, None
-            if source is not None:
-                await self._run(lambda: source.__exit__(None, None, None))
+            await self.aclose()
             raise
-        self._on_open(self)
         return self
 
     async def __aexit__(
