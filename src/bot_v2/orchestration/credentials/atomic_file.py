@@ -113,14 +113,18 @@ def _write_beside(file: Path, content: bytes) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        # Windows has no handle of a folder to wait for.
+    if _is_windows():
+        # It has no handle of a folder to wait for.
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _is_windows() -> bool:
+    return os.name == "nt"
 
 
 def _remove_leftovers(file: Path) -> None:

@@ -37,6 +37,9 @@ FIELDS: Final = (
 OF_A_SESSION: Final = frozenset({"session_token", "sid"})
 """The columns that `last_session_update` is about."""
 
+LOCK_TIMEOUT_S: Final = 1.0
+"""How long to wait for an application that is writing, in seconds."""
+
 DEFAULT_NAME: Final = "default"
 """What the only login at a service is called."""
 
@@ -63,7 +66,7 @@ def read_mcube3(database: Path) -> Imported:
         raise StoreUnavailableError(f"there is no file {database}")
     address = f"{database.resolve().as_uri()}?mode=ro"
     try:
-        with closing(sqlite3.connect(address, uri=True)) as connection:
+        with closing(sqlite3.connect(address, timeout=LOCK_TIMEOUT_S, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return _read(connection, database)
     except sqlite3.OperationalError as error:

@@ -16,7 +16,7 @@ def list_file_warnings(file: Path) -> list[str]:
 
     On Windows the home folder's access list says who may read: permissions are not looked at.
     """
-    if os.name == "nt":
+    if _is_windows():
         return []
     warnings = []
     for path, forbidden in ((file, _OTHERS_READ | _OTHERS_WRITE), (file.parent, _OTHERS_WRITE)):
@@ -33,6 +33,10 @@ def list_file_warnings(file: Path) -> list[str]:
         if found.st_uid not in (os.geteuid(), 0):
             warnings.append(f"{path} belongs to another user (uid {found.st_uid})")
     return warnings
+
+
+def _is_windows() -> bool:
+    return os.name == "nt"
 
 
 def _is_shared_safely(found: os.stat_result) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 import attrs
 
@@ -15,7 +18,11 @@ from bot_v2.orchestration.optional_package import needing
 if TYPE_CHECKING:
     from pyotp import TOTP
 
-_ACCEPTED = "the text (base32) or the otpauth://totp/… address behind the QR code"
+KEY_LENGTH: Final = 16
+"""How long a key is made at least, in bytes."""
+
+_SECRET_IN_ADDRESS = re.compile(r"([?&]secret=)([^&]*)")
+_ACCEPTED: Final = "the text (base32) or the otpauth://totp/… address behind the QR code"
 
 
 @attrs.frozen(kw_only=True)
@@ -66,12 +73,29 @@ def _read(secret: Secret) -> TOTP:
         import pyotp
     text = secret.reveal().strip()
     made: object = None
-    # Its errors are of many kinds, and repeat the text.
+    # The errors of all of this are of many kinds, and repeat the text.
     with suppress(Exception):
         if text.startswith("otpauth://"):
-            made = pyotp.parse_uri(text)
-        elif text:
-            made = pyotp.TOTP(text.replace(" ", "").replace("-", "").upper())
+            made = pyotp.parse_uri(_SECRET_IN_ADDRESS.sub(_lengthened_in_address, text))
+        else:
+            made = pyotp.TOTP(_lengthened(text))
         if isinstance(made, pyotp.TOTP) and made.at(0):
             return made
     raise InvalidFieldError("totp_secret", secret, _ACCEPTED)
+
+
+def _lengthened_in_address(match: re.Match[str]) -> str:
+    return match[1] + _lengthened(unquote(match[2]))
+
+
+def _lengthened(text: str) -> str:
+    """Return base32 of at least as many bytes as the library takes; the passwords are the same.
+
+    Many services give out 80 bits, which the library refuses. A key is filled up with zeros before
+    it is hashed (RFC 2104), so that zeros at its end change nothing.
+    """
+    letters = text.replace(" ", "").replace("-", "").rstrip("=").upper()
+    key = base64.b32decode(letters + "=" * (-len(letters) % 8))
+    if not key:
+        raise ValueError("there is no secret")
+    return base64.b32encode(key.ljust(KEY_LENGTH, b"\0")).decode().rstrip("=")
