@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -87,10 +88,10 @@ def positions_of(answers: Answers[list[Position]]) -> ConsolidatedPositions:
         exposures=tuple(
             Exposure(
                 symbol=symbol,
-                brokers=names(row.broker for row in group),
+                brokers=names([row.broker for row in group]),
                 long_quantity=_sum_of(group, PositionSide.LONG),
                 short_quantity=_sum_of(group, PositionSide.SHORT),
-                as_of=min(row.as_of for row in group),
+                as_of=min([row.as_of for row in group]),
             )
             for (symbol, _), group in sorted(groups.items())
         ),
@@ -99,6 +100,8 @@ def positions_of(answers: Answers[list[Position]]) -> ConsolidatedPositions:
     )
 
 
+# The same symbols come with every read, and to parse them is half of what adding up costs.
+@lru_cache(maxsize=10_000)
 def _is_one_product(symbol: str) -> bool:
     try:
         return isinstance(parse_symbol(symbol), EquitySymbol | PairSymbol)
