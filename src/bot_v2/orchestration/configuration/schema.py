@@ -84,9 +84,11 @@ def to_text() -> str:
 
 def _object(model: type[Any], required: list[str] | None = None) -> dict[str, Any]:
     said = _docstrings(model)
+    # As they are written: attrs replaces its own copy of them by what they mean.
+    written = inspect.get_annotations(model)
     properties = {}
     for field in attrs.fields(model):
-        kind = _KINDS.get(field.type, dict)
+        kind = _KINDS.get(written[field.name], dict)
         properties[field.name] = {"description": said[field.name], **kind()}
     made: dict[str, Any] = {
         "type": "object",
