@@ -137,6 +137,8 @@ def set_fields(
         named = [field_name(field) for field in fields or ()]
         until = moment_of("--expires-at", expires_at)
         vault = vault_of()
+        # Nobody is to type secrets for a store that there is not.
+        vault.writable(store)
         wanted = named or ([] if read else _fields_for(name))
         secrets = {**secrets_for(wanted), **read}
         kept_in = vault.set_fields(name, secrets, store=store, expires_at=until)

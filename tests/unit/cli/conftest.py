@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -26,8 +27,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of the test's own, on every system, and an environment that names no broker."""
     for variable in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(variable, str(tmp_path))
-    for variable in (*NAME_VARIABLES, "PAPER_ACCOUNT_FILE"):
+    for variable in (*NAME_VARIABLES, "PAPER_ACCOUNT_FILE", "ENABLE_PAPER_TRADING"):
         monkeypatch.delenv(variable, raising=False)
+    for variable in [name for name in os.environ if name.startswith("BOT_V2_")]:
+        monkeypatch.delenv(variable)
     return tmp_path
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+from typer.main import get_command
+
+from bot_v2.cli.commands import app
 from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.reference import reference
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
 
 COMMANDS = {
+    "add",
     "balances",
     "book",
     "buy",
@@ -19,6 +24,8 @@ COMMANDS = {
     "close",
     "demo",
     "health",
+    "init",
+    "list-brokers",
     "list-types",
     "order",
     "orders",
@@ -26,7 +33,21 @@ COMMANDS = {
     "price",
     "products",
     "sell",
+    "set-creds",
     "venue",
+}
+
+CREDENTIAL_COMMANDS = {
+    "audit",
+    "backup",
+    "clear-expired",
+    "delete",
+    "import",
+    "list",
+    "restore",
+    "rotate",
+    "set",
+    "status",
 }
 
 
@@ -42,6 +63,22 @@ def test_every_command_is_there_and_speaks_json() -> None:
     assert [name for name, text in sections.items() if "`--json`" not in text] == []
     trading = {name for name, text in sections.items() if "--yes" in text}
     assert trading == {"buy", "sell", "cancel", "close"}
+
+
+def test_every_command_of_a_group_is_there_and_speaks_json() -> None:
+    """Those that keep credentials, and those that record and play."""
+    sections = dict(re.findall(r"^### (\w+ [\w-]+)\n(.*?)(?=^###|\Z)", reference(), re.M | re.S))
+    of_credentials = {words.split()[1] for words in sections if words.startswith("credentials ")}
+    assert of_credentials == CREDENTIAL_COMMANDS
+    assert [name for name, text in sections.items() if "`--json`" not in text] == []
+
+
+def test_the_first_sentence_of_a_command_of_ours_fits_its_line() -> None:
+    """`--help` of the group cuts none of them off."""
+    group: Any = get_command(app)
+    listed = group.commands["credentials"].commands
+    short = [command.get_short_help_str(limit=60) for command in listed.values()]
+    assert [text for text in short if text.endswith("...")] == []
 
 
 def test_every_exit_code_is_there() -> None:
