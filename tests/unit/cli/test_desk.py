@@ -95,7 +95,7 @@ def test_the_sample_names_real_settings(kind: str) -> None:
     terms = TERMS[kind]
     assert len(named) == len(terms.secrets) + len(terms.others)
     secrets = {f"{kind.upper()}_{field.upper()}": "made-up" for field in terms.secrets}
-    environ = Asked(secrets)
+    environ = Asked({"SOMETHING": "else", **secrets})
     import_module(f"bot_v2.features.brokerages.{kind}.settings").read_settings({}, environ)
     assert named <= environ.names
 
@@ -310,4 +310,3 @@ def test_help_says_what_is_asked_and_never_how_to_pass_a_secret(shell: Shell) ->
     pages = [shell.run("credentials", name, "--help").out for name in ("set", "rotate", "backup")]
     assert all("Usage: bot-v2 credentials" in page for page in pages)
     assert not re.search(r"--(value|passphrase|secret|password)", "".join(pages))
-    assert sys.argv
