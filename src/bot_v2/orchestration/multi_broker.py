@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
@@ -62,11 +62,14 @@ from bot_v2.orchestration.desk.rebalancing import (
     read_account,
 )
 from bot_v2.orchestration.desk.settings import DeskSettings
-from bot_v2.orchestration.desk.totals import Rate, convert
+from bot_v2.orchestration.desk.totals import Conversion, Rate, Total, convert
 
 __all__ = ["DeskSettings", "Missing", "MultiBrokerManager", "Rate"]
 
 _T = TypeVar("_T")
+
+RATE_AGE_MAX_S: Final = 60.0
+"""How old a price may be that converts, in seconds, where nothing else is said."""
 
 
 class MultiBrokerManager(BrokerPool):
@@ -82,10 +85,19 @@ class MultiBrokerManager(BrokerPool):
         ask = self._ask("list_positions", lambda member: member.broker.list_positions(), brokers)
         return positions_of(ask)
 
-    def read_balances(self, brokers: Iterable[str] | None = None) -> ConsolidatedBalances:
-        """Return the balances of some brokerages, or of all, and what there is of each asset."""
+    def read_balances(
+        self,
+        brokers: Iterable[str] | None = None,
+        *,
+        currency: str | None = None,
+        rates: Sequence[Rate] = (),
+        rate_age_max_s: float = RATE_AGE_MAX_S,
+    ) -> ConsolidatedBalances:
+        """Return the balances, and what there is of each asset; see `read_equity` for the rest."""
         ask = self._ask("list_balances", lambda member: member.broker.list_balances(), brokers)
-        return balances_of(ask)
+        found = balances_of(ask)
+        converted = self._convert(found.totals, currency, rates, rate_age_max_s)
+        return attrs.evolve(found, converted=converted)
 
     def read_open_orders(self, brokers: Iterable[str] | None = None) -> ConsolidatedOrders:
         """Return the orders that have not ended."""
@@ -102,7 +114,7 @@ class MultiBrokerManager(BrokerPool):
         *,
         currency: str | None = None,
         rates: Sequence[Rate] = (),
-        rate_age_max_s: float = 60.0,
+        rate_age_max_s: float = RATE_AGE_MAX_S,
     ) -> ConsolidatedEquity:
         """Return what the accounts are worth, by currency; and in one, by prices that are given.
 
@@ -117,11 +129,19 @@ class MultiBrokerManager(BrokerPool):
                 "get_account", lambda member: read_equity(member.broker, member.name), brokers
             )
         )
-        if currency is None:
-            return found
-        now = self._clock()
-        converted = convert(found.totals, currency, rates, now=now, age_max_s=rate_age_max_s)
+        converted = self._convert(found.totals, currency, rates, rate_age_max_s)
         return attrs.evolve(found, converted=converted)
+
+    def _convert(
+        self,
+        totals: Sequence[Total],
+        currency: str | None,
+        rates: Sequence[Rate],
+        age_max_s: float,
+    ) -> Conversion | None:
+        if currency is None:
+            return None
+        return convert(totals, currency, rates, now=self._clock(), age_max_s=age_max_s)
 
     def read_gains(self, brokers: Iterable[str] | None = None) -> ConsolidatedGains:
         """Return the unrealized profit of the positions, by currency.

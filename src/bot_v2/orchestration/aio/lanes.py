@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from enum import StrEnum
 from typing import Final
@@ -42,15 +43,19 @@ class Lane(StrEnum):
 class Ticket:
     """A call that waits, is under way, or is over."""
 
-    def __init__(self, call: Callable[[], None]) -> None:
+    def __init__(self, call: Callable[[], None], on_withdrawn: Callable[[Ticket], None]) -> None:
         """Take a call that raises nothing; it runs in the context in which this is made."""
         self._call: Callable[[], None] | None = call
+        self._on_withdrawn = on_withdrawn
         self._context = copy_context()
         self._lock = threading.Lock()
 
     def withdraw(self) -> bool:
         """Return True, and see to it that the call never begins; False: it has begun."""
-        return self._take() is not None
+        if self._take() is None:
+            return False
+        self._on_withdrawn(self)
+        return True
 
     def run(self) -> None:
         """Make the call, unless it was withdrawn."""
@@ -106,7 +111,7 @@ class ThreadLane:
             ConnectionError: the lane is closed (NOT_SENT).
             BrokerUnavailableError: the process has no thread to give (NOT_SENT).
         """
-        ticket = Ticket(call)
+        ticket = Ticket(call, self._discard)
         with self._condition:
             if self._is_closed:
                 raise ConnectionError(f"{self._name} is closed", outcome=Outcome.NOT_SENT)
@@ -132,6 +137,16 @@ class ThreadLane:
     def idle_count(self) -> int:
         """How many of them have nothing to do."""
         return self._idle
+
+    def _discard(self, ticket: Ticket) -> None:
+        # Where every thread hangs, what is given up must not pile up. A thread may have it by now.
+        with self._condition, suppress(ValueError):
+            self._waiting.remove(ticket)
+
+    @property
+    def waiting_count(self) -> int:
+        """How many calls wait for a thread."""
+        return len(self._waiting)
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name=self._name, daemon=self._daemon)

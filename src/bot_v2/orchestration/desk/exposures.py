@@ -19,7 +19,7 @@ from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.features.brokerages.core.symbols import EquitySymbol, PairSymbol, parse_symbol
 from bot_v2.orchestration.desk.cache import Kept
 from bot_v2.orchestration.desk.reading import Answers, Missing, oldest
-from bot_v2.orchestration.desk.totals import Amount, Total, names, totals_of
+from bot_v2.orchestration.desk.totals import Amount, Conversion, Total, names, totals_of
 
 _ZERO: Final = Decimal(0)
 
@@ -136,6 +136,8 @@ class ConsolidatedBalances:
     """What they come to, by asset."""
     available: tuple[Total, ...]
     """What of that can be used now, by asset."""
+    converted: Conversion | None
+    """The totals in the currency that was asked for. None: none was."""
     missing: tuple[Missing, ...]
     """Who did not answer."""
     as_of: datetime | None
@@ -165,6 +167,7 @@ def balances_of(answers: Answers[list[Balance]]) -> ConsolidatedBalances:
         balances=tuple(rows),
         totals=summed("total"),
         available=summed("available"),
+        converted=None,
         missing=answers.missing,
         as_of=oldest(reading.as_of for reading in answers.readings),
     )

@@ -9,8 +9,11 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Final, TypeVar
 
+import attrs
+
 from bot_v2.features.brokerages.core.brokerage import IBrokerage
-from bot_v2.features.brokerages.core.errors import InvalidRequestError
+from bot_v2.features.brokerages.core.errors import ConnectionError, InvalidRequestError
+from bot_v2.features.brokerages.core.health import BrokerHealth
 from bot_v2.orchestration.aio.lanes import ThreadLane
 from bot_v2.orchestration.desk.cache import ReadCache
 from bot_v2.orchestration.desk.members import Member, Roster
@@ -29,6 +32,9 @@ from bot_v2.simulation.clock import utc_now
 _Self = TypeVar("_Self", bound="BrokerPool")
 
 _LOGGER = logging.getLogger(__name__)
+
+SESSION_THREADS: Final = 2
+"""How many calls connect or disconnect one brokerage at once: to end a session that does not open."""
 
 _ONE: Final = Decimal(1)
 
@@ -95,7 +101,7 @@ class BrokerPool:
             broker=broker,
             weight=weight,
             reads=ThreadLane(f"bot_v2-desk-{name}-read", threads),
-            session=ThreadLane(f"bot_v2-desk-{name}-session", 1),
+            session=ThreadLane(f"bot_v2-desk-{name}-session", SESSION_THREADS),
         )
         self._roster.add(member, is_default=is_default)
 
@@ -143,12 +149,7 @@ class BrokerPool:
             InvalidFieldError: there is none of that name.
         """
         member = self._roster.get(name)
-        return BrokerView(
-            member.name,
-            member.broker,
-            lambda: member in self._roster.choose(None),
-            self._clock,
-        )
+        return BrokerView(member.name, member.broker, lambda: self.is_wanted(member), self._clock)
 
     # The sessions.
 
@@ -168,7 +169,7 @@ class BrokerPool:
         waiting = [member for member in members if not member.broker.is_connected()]
         answers = self._reader.read(
             [
-                Job(member=member, operation="connect", call=member.broker.connect)
+                Job(member=member, operation="connect", call=_Pooled(member, self).connect)
                 for member in waiting
             ],
             self._settings.session_timeout_s,
@@ -218,7 +219,7 @@ class BrokerPool:
             if member.name not in watched:
                 self._monitor.add(
                     Watch(
-                        member.broker,
+                        _Pooled(member, self),
                         name=member.name,
                         interval_s=interval_s,
                         timeout_s=self._settings.watch_timeout_s,
@@ -226,6 +227,39 @@ class BrokerPool:
                     )
                 )
 
+    def is_wanted(self, member: Member) -> bool:
+        """Return whether a member is still one, of a pool that is open."""
+        return not self._is_closed and member in self._roster.choose(None)
+
     def _check_open(self) -> None:
         if self._is_closed:
             raise InvalidRequestError("this manager is closed: make another")
+
+
+@attrs.frozen
+class _Pooled:
+    """A member as it is connected and watched: one that connects too late is disconnected again."""
+
+    _member: Member
+    _pool: BrokerPool
+
+    def connect(self) -> bool:
+        """Start the session.
+
+        Raises:
+            ConnectionError: the member was removed, or the pool closed, meanwhile.
+        """
+        broker = self._member.broker
+        is_connected = broker.connect()
+        if self._pool.is_wanted(self._member):
+            return is_connected
+        broker.disconnect()
+        raise ConnectionError(
+            "it connected when it was not wanted any more, and was disconnected",
+            broker=self._member.name,
+            operation="connect",
+        )
+
+    def check_health(self) -> BrokerHealth:
+        """Ask the broker for a sign of life."""
+        return self._member.broker.check_health()

@@ -30,7 +30,7 @@ from bot_v2.features.brokerages.core.increments import quantize_quantity
 from bot_v2.features.brokerages.core.order_terms import OrderSide
 from bot_v2.features.brokerages.core.products import MarketType, Product
 from bot_v2.orchestration.desk.equity import balance_of
-from bot_v2.orchestration.desk.reading import Answers, Missing, oldest
+from bot_v2.orchestration.desk.reading import Answers, Missing, Reading, oldest
 from bot_v2.orchestration.desk.totals import Rate, rate_for
 
 _ZERO: Final = Decimal(0)
@@ -90,6 +90,8 @@ class PlannedTrade:
     """What the target still lacks after it, in the account's currency; never negative."""
     currency: str
     """The account's currency."""
+    as_of: datetime
+    """As of when the account is."""
 
 
 @attrs.frozen(kw_only=True)
@@ -257,7 +259,7 @@ def plan(
             unplanned.append(_unplanned(reading.broker, symbol, None, str(error)))
         for symbol, holding in state.holdings.items():
             weight = targets.get(symbol, _ZERO)
-            planned, left = _plan_one(reading.broker, symbol, state, holding, weight, rates)
+            planned, left = _plan_one(reading, symbol, holding, weight, rates)
             trades.extend(planned)
             unplanned.extend(left)
     trades.sort(key=lambda trade: trade.side is OrderSide.BUY)
@@ -270,14 +272,13 @@ def plan(
 
 
 def _plan_one(
-    broker: str,
+    reading: Reading[AccountState],
     symbol: str,
-    state: AccountState,
     holding: Holding,
     weight: Decimal,
     rates: Sequence[Rate],
 ) -> tuple[list[PlannedTrade], list[Unplanned]]:
-    product = holding.product
+    broker, state, product = reading.broker, reading.value, holding.product
     factor = rate_for(product.quote_currency, state.currency, rates)
     if factor is None:
         why = f"no price of {product.quote_currency} in {state.currency} was given"
@@ -310,6 +311,7 @@ def _plan_one(
         value=value,
         remainder=remainder,
         currency=state.currency,
+        as_of=reading.as_of,
     )
     return [trade], left
 

@@ -138,6 +138,8 @@ class Conversion:
     """What it is made of."""
     unconverted: tuple[Unconverted, ...]
     """What it is without."""
+    as_of: datetime | None
+    """As of when its oldest amount or price is. None: it has no part."""
 
 
 def convert(
@@ -193,7 +195,15 @@ def convert(
             )
         parts.append(part)
         amount = EXACT.add(amount, part.amount)
-    return Conversion(currency=currency, amount=amount, parts=tuple(parts), unconverted=tuple(left))
+    moments = [part.total.as_of for part in parts]
+    moments += [part.rate.as_of for part in parts if part.rate is not None]
+    return Conversion(
+        currency=currency,
+        amount=amount,
+        parts=tuple(parts),
+        unconverted=tuple(left),
+        as_of=min(moments, default=None),
+    )
 
 
 def rate_between(base: str, quote: str, rates: Iterable[Rate]) -> Rate | None:

@@ -634,6 +634,26 @@ def test_threads_are_bounded_and_end(run: Scenario) -> None:
     run(scenario())
 
 
+def test_what_is_withdrawn_does_not_pile_up() -> None:
+    """While every thread hangs, calls that are given up take no room; what has begun stays."""
+    lane = ThreadLane("test", 1)
+    begun, gate = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        gate.wait(PATIENCE_S)
+
+    under_way = lane.submit(hang)
+    assert begun.wait(PATIENCE_S)
+    tickets = [lane.submit(hang) for _ in range(5)]
+    assert lane.waiting_count == 5
+    assert [ticket.withdraw() for ticket in tickets] == [True] * 5
+    assert [ticket.withdraw() for ticket in (*tickets, under_way)] == [False] * 6
+    assert lane.waiting_count == 0
+    gate.set()
+    lane.close()
+
+
 def test_a_free_thread_is_used_again() -> None:
     """A call takes a thread that is free before another is started."""
     lane = ThreadLane("test", 8, idle_s=PATIENCE_S)

@@ -113,6 +113,11 @@ def test_what_is_not_said_is_named(manager: MultiBrokerManager) -> None:
     manager.add("other", other)
     found = manager.read_balances()
     assert [(each.currency, each.amount) for each in found.totals] == [("USD", D(3)), ("X", D(1))]
+    assert found.converted is None
+    inclusive = manager.read_balances(currency="USD").converted
+    assert inclusive is not None
+    assert inclusive.amount == D(3)
+    assert [each.total.currency for each in inclusive.unconverted] == ["X"]
     (available,) = found.available
     assert (available.amount, available.brokers, available.unsaid) == (D(4), ("one",), ("other",))
 
@@ -257,6 +262,7 @@ def test_only_a_stated_price_converts() -> None:
         ("USD", D(1), None, False),
     ]
     assert found.amount == D("12.66666667")
+    assert found.as_of == NOW - timedelta(seconds=30)
     (left,) = found.unconverted
     assert (left.total.currency, left.reason) == ("XYZ", "no price of XYZ in USD was given")
 

@@ -124,6 +124,29 @@ def test_what_hangs_holds_up_nobody() -> None:
         assert wait_until(lambda: hanging.is_up)
 
 
+@pytest.mark.parametrize("ends", ["removed", "closed"])
+def test_who_connects_too_late_is_disconnected_again(ends: str) -> None:
+    """A session that opens when nobody wants it any more does not stay open."""
+    settings = DeskSettings(watch_interval_s=None, session_timeout_s=0.05)
+    late = Account()
+    gate = threading.Event()
+    late.on_connect = lambda: gate.wait(WAIT_S)
+    manager = MultiBrokerManager(settings)
+    manager.add("late", late)
+    assert len(manager.connect_all()) == 1
+    view = manager.broker("late")
+    if ends == "removed":
+        manager.remove("late")
+    else:
+        manager.close()
+    disconnects = late.asked["disconnect"]
+    gate.set()
+    assert wait_until(lambda: late.asked["disconnect"] > disconnects)
+    assert wait_until(lambda: not late.is_up)
+    with pytest.raises(ConnectionError):
+        view.connect()
+
+
 def test_a_read_that_hangs_is_missing_and_not_made_twice() -> None:
     """Who does not answer in time is missing; what waited behind it is not asked any more."""
     settings = DeskSettings(watch_interval_s=None, read_timeout_s=0.05, read_threads=1)

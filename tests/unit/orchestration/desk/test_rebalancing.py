@@ -71,6 +71,7 @@ def test_a_plan_sells_first_and_says_what_is_left(
     assert (purchase.value, purchase.remainder) == (D(390), D(10))
     assert (purchase.currency, purchase.target_weight) == ("USD", D("0.4"))
     assert (found.unplanned, found.missing, found.as_of) == ((), (), NOW)
+    assert sale.as_of == purchase.as_of == NOW
 
 
 def test_others_are_sold_when_asked(manager: MultiBrokerManager, account: Account) -> None:
