@@ -34,7 +34,7 @@ _Self = TypeVar("_Self", bound="BrokerPool")
 _LOGGER = logging.getLogger(__name__)
 
 SESSION_THREADS: Final = 2
-"""How many calls connect or disconnect one brokerage at once: to end a session that does not open."""
+"""How many calls connect or disconnect one brokerage at once: one may have to end the other."""
 
 _ONE: Final = Decimal(1)
 
