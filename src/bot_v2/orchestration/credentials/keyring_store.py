@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -39,6 +40,7 @@ class KeyringStore:
             backend: which. None: the system's, found when it is first needed.
         """
         self._chosen = backend
+        self._changing = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -69,17 +71,19 @@ class KeyringStore:
 
     def put_all(self, sets: Mapping[str, CredentialSet]) -> None:
         """Keep sets, one after the other: a keyring has no step for several."""
-        # The list comes first: a name without an item is no set, an unlisted item would be lost.
-        self._write_names({*self._names(), *sets})
-        for name, kept in sets.items():
-            self._write(name, to_document({name: kept}).decode())
+        with self._changing:
+            # The list comes first: a name without an item is no set, an unlisted one is lost.
+            self._write_names({*self._names(), *sets})
+            for name, kept in sets.items():
+                self._write(name, to_document({name: kept}).decode())
 
     def delete(self, name: str) -> bool:
         """Forget a set; False: there was none."""
-        if self._read(name) is None:
-            return False
-        self._needed(lambda backend: backend.delete_password(SERVICE, name))
-        self._write_names(set(self._names()) - {name})
+        with self._changing:
+            if self._read(name) is None:
+                return False
+            self._needed(lambda backend: backend.delete_password(SERVICE, name))
+            self._write_names(set(self._names()) - {name})
         return True
 
     def passphrase(self) -> Secret | None:

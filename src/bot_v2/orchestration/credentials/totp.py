@@ -16,7 +16,7 @@ from bot_v2.features.brokerages.core.secret import Secret
 from bot_v2.orchestration.optional_package import needing
 
 if TYPE_CHECKING:
-    from pyotp import TOTP
+    from pyotp.totp import TOTP
 
 KEY_LENGTH: Final = 16
 """How long a key is made at least, in bytes."""
@@ -70,16 +70,17 @@ def one_time_password(secret: Secret, now: datetime) -> OneTimePassword:
 
 def _read(secret: Secret) -> TOTP:
     with needing("a one-time password"):
-        import pyotp
+        from pyotp import parse_uri
+        from pyotp.totp import TOTP
     text = secret.reveal().strip()
     made: object = None
     # The errors of all of this are of many kinds, and repeat the text.
     with suppress(Exception):
         if text.startswith("otpauth://"):
-            made = pyotp.parse_uri(_SECRET_IN_ADDRESS.sub(_lengthened_in_address, text))
+            made = parse_uri(_SECRET_IN_ADDRESS.sub(_lengthened_in_address, text))
         else:
-            made = pyotp.TOTP(_lengthened(text))
-        if isinstance(made, pyotp.TOTP) and made.at(0):
+            made = TOTP(_lengthened(text))
+        if isinstance(made, TOTP) and made.at(0):
             return made
     raise InvalidFieldError("totp_secret", secret, _ACCEPTED)
 
