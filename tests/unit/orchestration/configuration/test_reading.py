@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,15 @@ def test_the_schema_is_the_one_that_is_published() -> None:
     """`python -m bot_v2.orchestration.configuration.schema` writes docs/brokers.schema.json."""
     assert PUBLISHED.read_text(encoding="utf-8") == to_text()
     jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def test_the_documented_settings_can_be_read() -> None:
+    """The example of docs/configuration.md, by the reader and by the schema."""
+    page = (PUBLISHED.parent / "configuration.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^    \{\n.*?^    \}\n", page, re.M | re.S)
+    settings = read_settings(example, "the page", ("alpaca", "paper"))
+    assert str(settings.brokers["paper"].settings["initial_balance"]) == "25000.00"
+    VALIDATOR.validate(json.loads(example))
 
 
 def test_the_schema_says_what_each_setting_is() -> None:
