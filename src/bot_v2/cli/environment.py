@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bot_v2.cli.vaults import warn
 from bot_v2.orchestration.configuration.dotenv_file import with_dotenv
+from bot_v2.orchestration.credentials.permissions import list_file_warnings
 
 
 def read(file: Path) -> None:
@@ -17,6 +19,7 @@ def read(file: Path) -> None:
         BrokerageError: it cannot be read.
     """
     os.environ.update(with_dotenv(os.environ, file))
+    warn(list_file_warnings(file))
 
 
 @contextmanager

@@ -297,7 +297,12 @@ def test_a_dotenv_is_read_for_one_command(shell: Shell, folder: Path, tmp_path: 
     file.write_text("DEFAULT_BROKER=a\nBOT_V2_PASSPHRASE=other\n")
     before = dict(os.environ)
     assert shell.run("balances").code == 2
-    assert shell.run("--env-file", str(file), "balances").code == 0
+    file.chmod(0o644)
+    ran = shell.run("--env-file", str(file), "balances")
+    assert ran.code == 0
+    assert ran.err == (
+        f"warning: others can read {file} (mode 644): chmod 600\n" * (os.name != "nt")
+    )
     assert dict(os.environ) == before
     ran = shell.run("--env-file", str(tmp_path / "none"), "balances", "--json")
     assert ran.code == 1

@@ -8,7 +8,8 @@ from typing import Final
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 """What a broker may be called."""
 
-_SECRET = re.compile(r"secret|token|password|passphrase|private|api_?key|(^|_)pin$|mpin|totp", re.I)
+# By how a name ends: `token_url` is where a token comes from, and no secret.
+_SECRET = re.compile(r"(?:secret|token|password|passphrase|key|totp|(?:^|_)m?pin)$", re.IGNORECASE)
 
 
 def is_secret_name(name: str) -> bool:

@@ -205,7 +205,7 @@ def test_what_is_called_like_a_secret_is_one() -> None:
     assert len(found["brokers.main.seed"][0]) == 41
     secrets = ("api_key", "apikey", "SECRET_KEY", "session_token", "cdp_private_key", "mpin")
     assert all(is_secret_name(name) for name in (*secrets, "totp_secret", "api_passphrase", "pin"))
-    assert not any(is_secret_name(name) for name in ("host", "spinner", "account_id", "symbols"))
+    assert not any(is_secret_name(name) for name in ("host", "spin", "account_id", "token_url"))
 
 
 def test_a_mistake_reads_as_a_sentence() -> None:

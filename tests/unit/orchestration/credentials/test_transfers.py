@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,11 +181,22 @@ def test_the_old_table_is_read_whole(tmp_path: Path) -> None:
     assert MARK not in repr(found)
 
 
-def test_the_old_database_is_not_changed(tmp_path: Path) -> None:
+def test_the_old_database_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is opened for reading only, and a name with odd signs is no hindrance."""
     database = old_database(tmp_path, {"service": "a", "api_key": "k"})
     before = database.read_bytes()
+    opened = []
+    connect = sqlite3.connect
+
+    def watched(address: str, **named: Any) -> sqlite3.Connection:
+        opened.append(connect(address, **named))
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            opened[-1].execute("CREATE TABLE more (id)")
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
     assert list(read_mcube3(database).sets) == ["a"]
+    assert len(opened) == 1
     assert database.read_bytes() == before
     assert [one.name for one in tmp_path.iterdir()] == [database.name]
 
