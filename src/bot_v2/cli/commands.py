@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -12,7 +13,11 @@ from typer.main import get_command
 
 from bot_v2.cli import (
     certification,
+    credential_files,
+    credentials,
     demo,
+    desk,
+    environment,
     health,
     journal,
     kill_switch,
@@ -25,7 +30,7 @@ from bot_v2.cli import (
     venue,
 )
 from bot_v2.cli.exit_codes import ExitCode
-from bot_v2.cli.reporting import report_usage
+from bot_v2.cli.reporting import report_usage, reporting
 
 PROGRAM: Final = "bot-v2"
 
@@ -52,17 +57,30 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback acts on it
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--env-file",
+            metavar="FILE",
+            help="Read variables from a .env first; what the environment says itself counts.",
+        ),
+    ] = None,
 ) -> None:
     """Take the options that come before a command."""
+    if env_file is not None:
+        with reporting("--json" in (context.obj or ())):
+            environment.read(env_file)
 
 
 PARTS: Final = (
+    desk,
     demo,
     list_types,
     health,
@@ -79,6 +97,8 @@ PARTS: Final = (
 
 for part in PARTS:
     part.register(app)
+credentials.register(app)
+credential_files.register(credentials.group)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -95,7 +115,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     command = get_command(app)
     try:
         # Outside of its own mode Typer returns an exit code, or nothing after a command that ended.
-        code: Any = command.main(args=words, prog_name=PROGRAM, standalone_mode=False)
+        with environment.restored():
+            code: Any = command.main(
+                args=words, prog_name=PROGRAM, standalone_mode=False, obj=words
+            )
     except _USAGE_ERROR as error:
         return _report_usage(error, as_json="--json" in words)
     except typer.Abort:

@@ -23,9 +23,12 @@ INTRODUCTION = """\
 
 This page is written from the commands themselves by `python -m bot_v2.cli.reference`.
 
-- **Which broker.** `--broker`, else `BROKER`, `BROKER_NAME` or `DEFAULT_BROKER` of the environment.
-  Credentials and settings come from the environment alone: nothing secret is an argument, and
-  nothing secret is printed.
+- **Which broker.** `--broker`, else `BROKER`, `BROKER_NAME` or `DEFAULT_BROKER` of the environment,
+  else `default_broker` of `brokers.json`: a broker that is named there, else a type of brokerage.
+- **Settings and credentials** come from `brokers.json` (`init`, `add`), from the keyring or the
+  encrypted file (`credentials`), and from the environment, which counts before them; `--env-file`,
+  before the command, reads a `.env` beneath it. Nothing secret is an argument, and nothing secret
+  is printed. See `docs/configuration.md` and `docs/credentials.md`.
 - **The paper account** is a file, so that one command buys and the next shows the position:
   `--account FILE`, else `PAPER_ACCOUNT_FILE`, else `paper.sqlite` in your own application folder,
   whose path is told once, on stderr, when it is made. `--account :memory:` keeps nothing.
