@@ -8,7 +8,7 @@ from importlib import import_module
 
 from bot_v2.cli.exit_codes import ExitCode
 
-_PACKAGES_OF_THE_EXTRA = ("typer", "rich", "platformdirs")
+_PACKAGES_OF_THE_EXTRA = ("typer", "rich")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

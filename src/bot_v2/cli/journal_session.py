@@ -20,6 +20,7 @@ from bot_v2.cli.session import (
     Target,
     chosen_name,
 )
+from bot_v2.features.brokerages.core.errors import MissingDependencyError
 from bot_v2.orchestration.journal.records import OrderJournalError
 
 if TYPE_CHECKING:
@@ -54,9 +55,18 @@ def journal_url(target: Target, environ: Mapping[str, str]) -> str:
 
 
 def state_folder() -> Path:
-    """Return the folder in which this user's programs keep what they must not lose."""
-    from platformdirs import user_state_path
+    """Return the folder in which this user's programs keep what they must not lose.
 
+    Raises:
+        MissingDependencyError: platformdirs, of the extra `cli`, is not installed.
+    """
+    try:
+        from platformdirs import user_state_path
+    except ImportError as error:
+        raise MissingDependencyError(
+            "to find the user's state folder: pip install 'bot-v2[cli]', or give --journal",
+            extra="cli",
+        ) from error
     return user_state_path("bot-v2", appauthor=False)
 
 

@@ -223,14 +223,17 @@ def resolve(
             # Evidence settles it without anybody's word, where there is any by now.
             executor.reconcile()
             state = _unsettled(executor, name)
-            for line in _told_before(brokerage, state, placed_as):
-                typer.echo(line, err=True)
+            told = _told_before(brokerage, state, placed_as)
+            if not (as_json and yes):
+                # Where nobody is asked, JSON has it all.
+                typer.echo("\n".join(told), err=True)
             claim = "was not placed" if placed_as is None else f"is order {placed_as}"
             confirm_record(f"Write down that {name} {claim}?", yes=yes)
             executor.resolve(name, because=because, order_id=placed_as)
             executor.reconcile()
-            settled = executor.find(name)
-        output.show(settled, lambda: _show_state(output, settled or state))
+            settled = executor.find(name) or state
+        document = {"told_before": told, "state": settled}
+        output.show(document, lambda: _show_state(output, settled))
 
 
 def _unsettled(executor: OrderExecutor, name: str) -> IntentState:

@@ -233,8 +233,9 @@ def test_a_persons_word_is_taken(
     quarantine(path, "one")
     said = paper("resolve", "one", *words, "--because", "seen on the phone", "--yes", "--json")
     assert said.code == 0, said.err
-    assert (said.json["phase"], said.json["order_id"]) == (phase, order_id)
-    assert "one: quarantined" in said.err
+    state = said.json["state"]
+    assert (state["phase"], state["order_id"]) == (phase, order_id)
+    assert said.json["told_before"] == ["one: quarantined, several can be it"]
     story = paper("journal", "show", "one")
     assert "seen on the phone" in story.out
     again = paper("resolve", "one", *words, "--because", "again", "--yes")
@@ -414,6 +415,16 @@ def test_what_cannot_be_found_out_at_a_broker_is_said(
     assert venue.venue.orders_received() == []
 
 
+def test_without_a_state_folder_a_journal_has_to_be_named(
+    quick: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody can say where that folder is, one line says what to install or to give."""
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    ran = quick("reconcile", "--broker", "paper")
+    assert (ran.code, "pip install 'bot-v2[cli]', or give --journal" in ran.err) == (2, True)
+    assert quick("reconcile", "--broker", "paper", "--journal", "mine.sqlite").code == 0
+
+
 def test_without_a_database_library_it_says_what_to_install(
     quick: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -438,7 +449,8 @@ def test_a_journal_of_a_broker_is_looked_after(
     because = ("--because", "the same order", "--yes", "--json")
     resolved = alpaca("resolve", "lost", "--placed-as", order_id, *because, *journal)
     assert resolved.code == 0, resolved.err
-    assert (resolved.json["phase"], resolved.json["order_id"]) == ("ended", order_id)
+    state = resolved.json["state"]
+    assert (state["phase"], state["order_id"]) == ("ended", order_id)
     explained = alpaca("reconcile", "--explain", *journal)
     assert (explained.code, "(client id lost): fill" in explained.out) == (0, True)
     checked = alpaca("journal", "check", *journal, "--json")

@@ -31,7 +31,7 @@ from tests.integration.orchestration.limited_bots import (
 
 PROCESSES = 4
 BOTS = 32
-WANTED = 6
+WANTED = 4
 PATIENCE_S = 60.0
 
 pytestmark = pytest.mark.uncovered

@@ -64,7 +64,7 @@ def test_each_exit_code_has_a_meaning() -> None:
     assert set(MEANINGS) == set(ExitCode)
 
 
-@pytest.mark.parametrize("missing", ["typer", "rich", "platformdirs"])
+@pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_the_extra_one_line_says_what_to_install(missing: str, home: Path) -> None:
     """In a base install the command ends with exit code 2 and no traceback."""
     program = (

@@ -75,11 +75,23 @@ class AccountReader:
         self._currency = currency
         self._lock = threading.Lock()
         self._latest: AccountState | None = None
+        self._told_currency: str | None = None
 
     @property
     def latest(self) -> AccountState | None:
         """The latest look. None: none succeeded yet."""
         return self._latest
+
+    def currency(self) -> str | None:
+        """Return the account's currency, read once. None: its broker does not tell.
+
+        Raises:
+            BrokerageError: the read failed.
+        """
+        if self._told_currency is None:
+            summary = self._read_summary()
+            self._told_currency = None if summary is None else summary.currency
+        return self._told_currency
 
     def look(self, since: datetime) -> AccountState:
         """Return a look that began at or after a moment; one that is at hand, or a new one.
@@ -109,13 +121,15 @@ class AccountReader:
             scope=self._scope,
             releases=releases,
             began_at=began_at,
+            ended_at=began_at,
             spot_as_positions=self._spot_as_positions,
             lag=self._lag,
             positions=positions,
             assets=assets,
             live=live,
         )
-        return self._with_totals(state) if self._needs_account else state
+        state = self._with_totals(state) if self._needs_account else state
+        return attrs.evolve(state, ended_at=self._clock())
 
     def _read_orders(self, ours: Collection[str]) -> tuple[LiveOrder, ...]:
         orders = {
@@ -147,13 +161,7 @@ class AccountReader:
         return found
 
     def _with_totals(self, state: AccountState) -> AccountState:
-        broker = self._broker
-        summary: AccountSummary | None = None
-        if supports(broker, SupportsAccountSummary):
-            try:
-                summary = read("get_account", broker.get_account)
-            except UnsupportedOperationError:
-                summary = None
+        summary = self._read_summary()
         if summary is not None:
             state = attrs.evolve(
                 state, currency=summary.currency, equity=summary.equity, cash=summary.cash
@@ -163,3 +171,12 @@ class AccountReader:
             held = self._read_balances() if self._spot_as_positions else state.assets
             state = attrs.evolve(state, currency=currency, cash=held.get(currency, ZERO))
         return state
+
+    def _read_summary(self) -> AccountSummary | None:
+        broker = self._broker
+        if not supports(broker, SupportsAccountSummary):
+            return None
+        try:
+            return read("get_account", broker.get_account)
+        except UnsupportedOperationError:
+            return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from bot_v2.features.brokerages.core.account_summary import Margin
+from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
     BrokerUnavailableError,
@@ -23,12 +24,19 @@ from bot_v2.orchestration.risk.account_reader import AccountReader
 from bot_v2.orchestration.risk.checks import check_new_risk
 from bot_v2.orchestration.risk.conditions import check_margin, read_margin
 from bot_v2.orchestration.risk.desk import RiskDesk
-from bot_v2.orchestration.risk.exposure import AccountState, Part, is_exit
+from bot_v2.orchestration.risk.exposure import (
+    ZERO,
+    AccountState,
+    Part,
+    Reservation,
+    is_exit,
+    settled_since,
+)
 from bot_v2.orchestration.risk.ledger import ReservationLedger
 from bot_v2.orchestration.risk.limits import ConditionCheck
 from bot_v2.orchestration.risk.pricing import Weight
 from bot_v2.orchestration.risk.settings import GateSettings
-from bot_v2.orchestration.risk.standing import Level, parts_ahead, stand, unseen
+from bot_v2.orchestration.risk.standing import Level, parts_of, stand, unseen
 from bot_v2.orchestration.risk.store import RiskBook
 
 if TYPE_CHECKING:
@@ -50,8 +58,8 @@ class Candidate:
     """What is to be held. Empty: it could not be read."""
     weight: Weight | None = None
     """The same with its prices. None: no limit asks for them."""
-    is_change: bool = False
-    """True: the order lives already."""
+    changes: Reservation | None = None
+    """What is held of it already. None: it is not sent yet."""
 
     @property
     def client_order_id(self) -> str:
@@ -99,6 +107,11 @@ class Admission:
             for level in levels
         )
 
+        self._needs_currency = any(
+            level.limits.has_amounts and level.limits.currency is None for level in levels
+        )
+        self._currency: str | None = None
+
     def admit(self, candidate: Candidate) -> None:
         """Judge by the look that is at hand; where that refuses, by a new one; and hold.
 
@@ -107,6 +120,9 @@ class Admission:
         """
         now = self._clock()
         state = None
+        if self._needs_currency and self._currency is None:
+            with reading():
+                self._currency = self._reader.currency()
         if self._needs_look:
             with reading():
                 state = self._reader.look(now - self._settings.look_age)
@@ -152,7 +168,7 @@ class Admission:
                     if state is None or not _lowers_alone(candidate, state):
                         return False
         except OrderJournalError:
-            if candidate.request.reduce_only and not candidate.is_change:
+            if candidate.request.reduce_only and candidate.changes is None:
                 # The store is told when it can be.
                 self._ledger.hold(candidate.request)
                 return True
@@ -164,7 +180,7 @@ class Admission:
         Raises:
             OrderJournalError: the store cannot be read.
         """
-        state = self._exit_basis(self._clock() - self._settings.refusing_look_age)
+        state = self._exit_basis(self._clock())
         if state is None:
             return candidate.request.reduce_only
         return _lowers_alone(candidate, state)
@@ -232,7 +248,10 @@ class Admission:
             states = [state] if state is not None and level.limits.needs_account else []
             if states and level.scope is None:
                 states += [each for each in book.list_accounts() if each.scope != self._scope]
-            standing = stand(book, level, states, but=but, own=self._scope, now=now)
+            currency = self._currency if level.limits.has_amounts else None
+            standing = stand(
+                book, level, states, but=but, own=self._scope, currency=currency, now=now
+            )
             check_new_risk(level, candidate.request, candidate.weight, standing)
         for level, margin in margins:
             if state is not None:
@@ -240,16 +259,25 @@ class Admission:
                 check_margin(level, margin, unseen(rows, state), candidate.request)
 
     def _put(self, book: RiskBook, candidate: Candidate, now: datetime) -> None:
-        book.put(self._ledger.reservation(candidate.client_order_id, candidate.parts))
-        if not candidate.is_change:
+        held = candidate.changes
+        reserved_at = now if held is None else held.reserved_at
+        book.put(self._ledger.reservation(candidate.client_order_id, candidate.parts, reserved_at))
+        if held is None:
             book.add_order(self._scope, now)
 
     def _lowers(self, book: RiskBook, candidate: Candidate, state: AccountState | None) -> bool:
         is_outdated = state is not None and book.forgotten(self._scope) > state.releases
         if state is None or is_outdated or not candidate.parts:
             return candidate.request.reduce_only
-        positions = {part.exposure: state.position(part.exposure) for part in candidate.parts}
-        others = parts_ahead(book, state, candidate.client_order_id)
+        rows = book.list_counting(state)
+        changes, open_rows = settled_since(rows, state)
+        positions = {
+            part.exposure: EXACT.add(
+                state.position(part.exposure), changes.get(part.exposure, ZERO)
+            )
+            for part in candidate.parts
+        }
+        others = parts_of(open_rows, rows, state, candidate.client_order_id)
         return is_exit(candidate.parts, positions, others)
 
     def _exit_basis(self, since: datetime) -> AccountState | None:

@@ -81,8 +81,8 @@ def _check_order_value(
     if most is None:
         return
     value = total(
-        convert(each, part.currency, level, standing.currency)
-        for part, each in zip(weight.parts, weight.values, strict=True)
+        convert(part.value or ZERO, part.currency, level, standing.currency)
+        for part in weight.parts
     )
     if value > most:
         room = _share(_size(request), most, value)
@@ -118,8 +118,8 @@ def _check_position(
             room = max(EXACT.add(rest, part.quantity), ZERO)
             raise _too_much(
                 request,
-                f"at most {decimal_to_text(room)} of {part.symbol}: with all that is ordered "
-                f"{decimal_to_text(worst)} could be held, worth {_amount(value, standing)}, and "
+                f"at most {_plain(room)} of {part.symbol}: with all that is ordered "
+                f"{_plain(worst)} could be held, worth {_amount(value, standing)}, and "
                 f"{name} of {level.name} is {_amount(most, standing)}",
             )
 
@@ -217,12 +217,15 @@ def _size(request: OrderRequest) -> Decimal:
 
 
 def _share(size: Decimal, most: Decimal, value: Decimal) -> str:
-    return decimal_to_text(divide(EXACT.multiply(size, most), value, _PLACES, Rounding.DOWN))
+    return _plain(divide(EXACT.multiply(size, most), value, _PLACES, Rounding.DOWN))
+
+
+def _plain(amount: Decimal) -> str:
+    return decimal_to_text(amount.normalize(EXACT)) if amount else "0"
 
 
 def _amount(amount: Decimal, standing: Standing) -> str:
-    plain = decimal_to_text(amount.normalize(EXACT)) if amount else "0"
-    return f"{plain} {standing.currency}" if standing.currency else plain
+    return f"{_plain(amount)} {standing.currency}" if standing.currency else _plain(amount)
 
 
 def _too_much(request: OrderRequest, accepted: str) -> InvalidFieldError:

@@ -63,6 +63,10 @@ class Reservation:
     """The process that holds it, by its name in that journal."""
     parts: tuple[Part, ...]
     """What it weighs."""
+    reserved_at: datetime | None = None
+    """When it was admitted; nothing was sent before. None: by a process that has ended."""
+    filled: Decimal | None = None
+    """How much of it was filled in the end, in order units. None: it has not ended, or not said."""
     released: int | None = None
     """Where in the order of all releases it was given back. None: it is held."""
     released_at: datetime | None = None
@@ -90,6 +94,8 @@ class AccountState:
     later may be missing in it."""
     began_at: datetime
     """When the look began."""
+    ended_at: datetime
+    """When it had ended: what was admitted later is in none of it."""
     spot_as_positions: bool
     """Whether spot assets are positions as well as balances."""
     lag: timedelta = timedelta(0)
@@ -158,6 +164,32 @@ def worst_position(
     more = pending(ahead, exposure, side)
     towards = position if side is OrderSide.BUY else EXACT.minus(position)
     return max(EXACT.add(towards, more), ZERO)
+
+
+def settled_since(
+    rows: Iterable[Reservation], state: AccountState
+) -> tuple[dict[str, Decimal], list[Reservation]]:
+    """Return what is known to have been filled since a look, and the orders that leaves open.
+
+    Args:
+        rows: what counts beside the look.
+        state: the look.
+
+    Returns:
+        The signed change of each exposure, by orders that were admitted after the look and have
+        ended; and all other rows.
+    """
+    changes: dict[str, Decimal] = {}
+    rest = []
+    for row in rows:
+        is_later = row.reserved_at is not None and row.reserved_at > state.ended_at
+        if row.released is None or row.filled is None or not is_later or len(row.parts) != 1:
+            rest.append(row)
+            continue
+        (part,) = row.parts
+        change = row.filled if part.side is OrderSide.BUY else EXACT.minus(row.filled)
+        changes[part.exposure] = EXACT.add(changes.get(part.exposure, ZERO), change)
+    return changes, rest
 
 
 def is_exit(parts: Iterable[Part], position_of: dict[str, Decimal], others: Iterable[Part]) -> bool:

@@ -107,6 +107,7 @@ class LimitGate:
         self._scales = Scales(
             broker,
             spot_as_positions=spot_as_positions_of(broker),
+            marks_positions=any(each.needs_positions for each in every),
             price_margin=max(each.price_margin for each in every),
         )
         self._reader = AccountReader(
@@ -124,7 +125,12 @@ class LimitGate:
             currency=next((each.currency for each in every if each.currency is not None), None),
         )
         self._ledger = ReservationLedger(
-            desk.store, journal, self._scope, clock=clock, weigh=self._weigh_parts
+            desk.store,
+            journal,
+            self._scope,
+            clock=clock,
+            weigh=self._weigh_parts,
+            needs_values=self._has_amounts,
         )
         self._admission = Admission(
             broker,
@@ -190,7 +196,8 @@ class LimitGate:
             held = book.find(self._scope, client_order_id)
         if held is None or held.released is not None:
             raise InvalidRequestError(
-                f"the risk of {client_order_id} is not held: it has ended, as far as is known here",
+                f"the risk of {client_order_id} is not held, as it has ended for all that is known "
+                "here; accepted: an order of its own",
                 client_order_id=client_order_id,
             )
         given = {name: getattr(modification, name) for name in _CHANGES}
@@ -206,7 +213,7 @@ class LimitGate:
             request=changed,
             parts=parts,
             weight=attrs.evolve(weight, parts=parts),
-            is_change=True,
+            changes=held,
         )
         try:
             self._switch.check()
@@ -220,9 +227,9 @@ class LimitGate:
         """Hold the risk of an order that an earlier process sent; never refuses."""
         self._ledger.hold(request)
 
-    def release(self, request: OrderRequest, order: Order | None) -> None:  # noqa: ARG002 - the protocol's
+    def release(self, request: OrderRequest, order: Order | None) -> None:
         """Give an order's risk back: what it did is in the positions, or it did nothing."""
-        self._ledger.release(request.client_order_id or "")
+        self._ledger.release(request.client_order_id or "", order)
 
     def _reserve_new_risk(self, request: OrderRequest) -> None:
         self._switch.check()

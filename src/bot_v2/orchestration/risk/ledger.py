@@ -5,10 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Protocol
+
+import attrs
 
 from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.order_request import OrderRequest
+from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.orchestration.journal.journal import Scope
 from bot_v2.orchestration.journal.records import IntentState, OrderJournalError
 from bot_v2.orchestration.risk.exposure import UNWEIGHED, ZERO, Part, Reservation
@@ -41,6 +46,13 @@ class KnownJournal(Protocol):
         ...
 
 
+@attrs.frozen
+class _Ended:
+    """An order that is to be given back."""
+
+    filled: Decimal
+
+
 class ReservationLedger:
     """Holds and gives back; what the store could not be told is told it later.
 
@@ -50,6 +62,7 @@ class ReservationLedger:
         scope: the account.
         clock: the present moment.
         weigh: gives what an order weighs.
+        needs_values: whether a limit asks what orders are worth.
     """
 
     def __init__(
@@ -60,6 +73,7 @@ class ReservationLedger:
         *,
         clock: Clock,
         weigh: Callable[[OrderRequest], tuple[Part, ...]],
+        needs_values: bool,
     ) -> None:
         """Hold nothing yet."""
         self._store = store
@@ -67,10 +81,13 @@ class ReservationLedger:
         self._scope = scope
         self._clock = clock
         self._weigh = weigh
+        self._needs_values = needs_values
         self._lock = threading.Lock()
-        self._owed: dict[str, OrderRequest | None] = {}
+        self._owed: dict[str, OrderRequest | _Ended] = {}
 
-    def reservation(self, client_order_id: str, parts: tuple[Part, ...]) -> Reservation:
+    def reservation(
+        self, client_order_id: str, parts: tuple[Part, ...], reserved_at: datetime | None
+    ) -> Reservation:
         """Return the reservation of an order of this process."""
         return Reservation(
             scope=self._scope,
@@ -78,15 +95,21 @@ class ReservationLedger:
             journal_id=self._journal.journal_id,
             owner=self._journal.owner,
             parts=parts,
+            reserved_at=reserved_at,
         )
 
     def hold(self, request: OrderRequest) -> None:
         """Hold an order that may be at the broker. What cannot be written now is written later."""
         self._do(request.client_order_id or "", request)
 
-    def release(self, client_order_id: str) -> None:
-        """Give an order's risk back. What cannot be written now is written later."""
-        self._do(client_order_id, None)
+    def release(self, client_order_id: str, order: Order | None) -> None:
+        """Give an order's risk back. What cannot be written now is written later.
+
+        Args:
+            client_order_id: the order.
+            order: what became of it. None: it is known that there is none.
+        """
+        self._do(client_order_id, _Ended(ZERO if order is None else order.filled_quantity))
 
     def settle_debts(self) -> None:
         """Write what could not be written, and weigh what could not be weighed.
@@ -96,10 +119,10 @@ class ReservationLedger:
         """
         with self._lock:
             owed = list(self._owed.items())
-        for client_order_id, request in owed:
-            done = self._write(client_order_id, request)
+        for client_order_id, what in owed:
+            done = self._write(client_order_id, what)
             with self._lock:
-                if done and self._owed.get(client_order_id) is request:
+                if done and self._owed.get(client_order_id) is what:
                     del self._owed[client_order_id]
 
     def give_back_left_over(self) -> int:
@@ -127,7 +150,7 @@ class ReservationLedger:
             for each in over:
                 known = book.find(self._scope, each.client_order_id)
                 if known is not None and known.owner == each.owner:
-                    book.release(self._scope, each.client_order_id, self._clock())
+                    book.release(self._scope, each.client_order_id, self._clock(), None)
         return len(over)
 
     def _is_over(self, left: Reservation) -> bool:
@@ -141,9 +164,9 @@ class ReservationLedger:
             return False
         return is_gone if state is None else state.is_final
 
-    def _do(self, client_order_id: str, request: OrderRequest | None) -> None:
+    def _do(self, client_order_id: str, what: OrderRequest | _Ended) -> None:
         try:
-            done = self._write(client_order_id, request)
+            done = self._write(client_order_id, what)
         except OrderJournalError as error:
             _LOG.warning("the risk of %s will be written later: %s", client_order_id, error)
             done = False
@@ -151,32 +174,38 @@ class ReservationLedger:
             if done:
                 self._owed.pop(client_order_id, None)
             else:
-                self._owed[client_order_id] = request
+                self._owed[client_order_id] = what
 
-    def _write(self, client_order_id: str, request: OrderRequest | None) -> bool:
-        """Hold an order, or give it back if there is no request; False: it is not weighed yet."""
-        if request is None:
+    def _write(self, client_order_id: str, what: OrderRequest | _Ended) -> bool:
+        """Hold an order, or give an ended one back; False: it is not weighed yet."""
+        if isinstance(what, _Ended):
             with self._store.turn() as book:
-                book.release(self._scope, client_order_id, self._clock())
+                book.release(self._scope, client_order_id, self._clock(), what.filled)
             return True
         if self._adopt(client_order_id):
             return True
         try:
-            parts = self._weigh(request)
+            parts = self._weigh(what)
         except BrokerageError as error:
             _LOG.warning("what %s weighs cannot be read yet: %s", client_order_id, error)
-            parts = (_unweighed(request),)
+            parts = (_unweighed(what),)
         with self._store.turn() as book:
-            book.put(self.reservation(client_order_id, parts))
-        return parts[0].exposure != UNWEIGHED
+            book.put(self.reservation(client_order_id, parts, None))
+        return self._is_weighed(parts)
+
+    def _is_weighed(self, parts: tuple[Part, ...]) -> bool:
+        return not any(
+            part.exposure == UNWEIGHED or (part.value is None and self._needs_values)
+            for part in parts
+        )
 
     def _adopt(self, client_order_id: str) -> bool:
         """Make a reservation that is known, and weighed, this process's; False: there is none."""
         with self._store.turn() as book:
             known = book.find(self._scope, client_order_id)
-            if known is None or any(part.exposure == UNWEIGHED for part in known.parts):
+            if known is None or not self._is_weighed(known.parts):
                 return False
-            book.put(self.reservation(client_order_id, known.parts))
+            book.put(self.reservation(client_order_id, known.parts, known.reserved_at))
             return True
 
 

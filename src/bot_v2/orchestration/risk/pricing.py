@@ -39,14 +39,6 @@ class Weight:
     unit_values: tuple[Decimal, ...]
     """What one order unit of each part is worth, in the part's currency."""
 
-    @property
-    def values(self) -> tuple[Decimal, ...]:
-        """What each part is worth, in its currency."""
-        return tuple(
-            EXACT.multiply(part.quantity, unit)
-            for part, unit in zip(self.parts, self.unit_values, strict=True)
-        )
-
 
 class Scales:
     """Weighs orders of one account.
@@ -54,15 +46,22 @@ class Scales:
     Args:
         broker: the brokerage.
         spot_as_positions: whether it keeps spot assets as positions.
+        marks_positions: whether what an order adds to is worth the market's price at least.
         price_margin: by which fraction an order at the market's price may pay more than the latest.
     """
 
     def __init__(
-        self, broker: IBrokerage, *, spot_as_positions: bool, price_margin: Decimal
+        self,
+        broker: IBrokerage,
+        *,
+        spot_as_positions: bool,
+        marks_positions: bool,
+        price_margin: Decimal,
     ) -> None:
         """Weigh nothing yet."""
         self._broker = broker
         self._spot_as_positions = spot_as_positions
+        self._marks_positions = marks_positions
         self._markup = EXACT.add(ONE, price_margin)
 
     def product(self, symbol: str) -> Product:
@@ -185,6 +184,9 @@ class Scales:
         if value is None:
             value = EXACT.multiply(quantity, unit)
         part = self._part(product, request.side, quantity, value)
+        if self._marks_positions:
+            # An order below the market adds to a position that is worth the market's price.
+            unit = max(unit, _unit_value(product, self.price(product.symbol)))
         return Weight(parts=(part,), unit_values=(unit,))
 
     def _weigh_legs(self, request: OrderRequest) -> Weight:

@@ -28,6 +28,8 @@ RESERVATIONS: Final = Table(
     Column("journal_id", String(64), nullable=False),
     Column("owner", String(64), nullable=False),
     Column("parts", Text, nullable=False),
+    Column("reserved_at", BigInteger, nullable=True),
+    Column("filled", Text, nullable=True),
     Column("released", BigInteger, nullable=True),
     Column("released_at", BigInteger, nullable=True),
 )

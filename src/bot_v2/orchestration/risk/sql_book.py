@@ -6,10 +6,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, delete, or_, select, text, update
+import attrs
+from sqlalchemy import Connection, Row, Table, delete, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot_v2.features.brokerages.core.decimals import decimal_from_text, decimal_to_text
+from bot_v2.features.brokerages.core.decimals import (
+    decimal_from_text,
+    decimal_or_none,
+    decimal_to_text,
+)
 from bot_v2.orchestration.journal.journal import Scope
 from bot_v2.orchestration.journal.records import OrderJournalError
 from bot_v2.orchestration.journal.texts import record_from_text, record_to_text
@@ -96,30 +101,28 @@ class SqlBook:
     def put(self, reservation: Reservation) -> None:
         """Keep a reservation, in place of what the order had."""
         key = {**_key(reservation.scope), "client_order_id": reservation.client_order_id}
-        at = reservation.released_at
+        filled = reservation.filled
         content = {
             "journal_id": reservation.journal_id,
             "owner": reservation.owner,
             "parts": record_to_text(PartList(parts=reservation.parts)),
+            "reserved_at": _to_number_or_none(reservation.reserved_at),
+            "filled": None if filled is None else decimal_to_text(filled),
             "released": reservation.released,
-            "released_at": None if at is None else _to_number(at),
+            "released_at": _to_number_or_none(reservation.released_at),
         }
         _insert(self._connection, RESERVATIONS, key, content)
 
-    def release(self, scope: Scope, client_order_id: str, at: datetime) -> None:
+    def release(
+        self, scope: Scope, client_order_id: str, at: datetime, filled: Decimal | None
+    ) -> None:
         """Give a reservation back; what is not held is left alone."""
+        known = self.find(scope, client_order_id)
+        if known is None or known.released is not None:
+            return
         number = self.releases() + 1
-        giving = (
-            update(RESERVATIONS)
-            .where(
-                *_is(RESERVATIONS, scope),
-                RESERVATIONS.c.client_order_id == client_order_id,
-                RESERVATIONS.c.released.is_(None),
-            )
-            .values(released=number, released_at=_to_number(at))
-        )
-        if self._connection.execute(giving).rowcount == 1:
-            _insert(self._connection, FACTS, {"name": "releases"}, {"number": number})
+        self.put(attrs.evolve(known, released=number, released_at=at, filled=filled))
+        _insert(self._connection, FACTS, {"name": "releases"}, {"number": number})
 
     def forget_released(self, scope: Scope, releases: int, until: datetime) -> None:
         """Drop what was given back both among the first `releases` and by a moment."""
@@ -231,8 +234,10 @@ def _reservation(row: Row[Any]) -> Reservation:
         journal_id=row.journal_id,
         owner=row.owner,
         parts=record_from_text(row.parts, PartList, where).parts,
+        reserved_at=_to_moment_or_none(row.reserved_at),
+        filled=decimal_or_none(row.filled, "filled"),
         released=row.released,
-        released_at=None if row.released_at is None else _to_moment(row.released_at),
+        released_at=_to_moment_or_none(row.released_at),
     )
 
 
@@ -242,3 +247,11 @@ def _to_number(moment: datetime) -> int:
 
 def _to_moment(number: int) -> datetime:
     return _EPOCH + number * _MICROSECOND
+
+
+def _to_number_or_none(moment: datetime | None) -> int | None:
+    return None if moment is None else _to_number(moment)
+
+
+def _to_moment_or_none(number: int | None) -> datetime | None:
+    return None if number is None else _to_moment(number)

@@ -85,8 +85,22 @@ def parts_ahead(book: RiskBook, state: AccountState, but: str) -> list[Part]:
         but: the client id of the one.
     """
     rows = book.list_counting(state)
+    return parts_of(rows, rows, state, but)
+
+
+def parts_of(
+    counted: Iterable[Reservation], rows: Iterable[Reservation], state: AccountState, but: str
+) -> list[Part]:
+    """Return what some reservations weigh, and live orders that came of none.
+
+    Args:
+        counted: the reservations.
+        rows: all of them, by which an order is known to have come of one.
+        state: a look at the account.
+        but: the client id of the order that is left out.
+    """
     ours = {row.client_order_id for row in rows}
-    ahead = [part for row in rows if row.client_order_id != but for part in row.parts]
+    ahead = [part for row in counted if row.client_order_id != but for part in row.parts]
     for order in state.live:
         if order.client_order_id is None or order.client_order_id not in ours | {but}:
             ahead.extend(order.parts)
@@ -106,6 +120,7 @@ def stand(
     *,
     but: str,
     own: Scope,
+    currency: str | None,
     now: datetime,
 ) -> Standing:
     """Return where a level stands.
@@ -116,6 +131,7 @@ def stand(
         states: a look at each account that they are for; none where no limit needs one.
         but: the client id of the order that is judged.
         own: the account that the order is for.
+        currency: what that account is in. None: its broker does not tell, or no limit asks.
         now: the present moment.
 
     Raises:
@@ -123,7 +139,9 @@ def stand(
     """
     limits, states = level.limits, tuple(states)
     told = {state.currency for state in states if state.currency is not None}
-    currency = limits.currency or (told.pop() if len(told) == 1 else None)
+    if told:
+        currency = told.pop() if len(told) == 1 else None
+    currency = limits.currency or currency
     ahead: list[Part] = []
     for state in states:
         ahead += parts_ahead(book, state, but if state.scope == own else "")

@@ -45,8 +45,17 @@ class RiskBook(Protocol):
         """Keep a reservation, in place of what the order had."""
         ...
 
-    def release(self, scope: Scope, client_order_id: str, at: datetime) -> None:
-        """Give a reservation back; what is not held is left alone."""
+    def release(
+        self, scope: Scope, client_order_id: str, at: datetime, filled: Decimal | None
+    ) -> None:
+        """Give a reservation back; what is not held is left alone.
+
+        Args:
+            scope: the account.
+            client_order_id: the order.
+            at: the present moment.
+            filled: how much of it was filled, in order units. None: not said.
+        """
         ...
 
     def forget_released(self, scope: Scope, releases: int, until: datetime) -> None:
@@ -173,11 +182,13 @@ class _MemoryBook:
     def put(self, reservation: Reservation) -> None:
         self.reservations[reservation.scope, reservation.client_order_id] = reservation
 
-    def release(self, scope: Scope, client_order_id: str, at: datetime) -> None:
+    def release(
+        self, scope: Scope, client_order_id: str, at: datetime, filled: Decimal | None
+    ) -> None:
         known = self.find(scope, client_order_id)
         if known is not None and known.released is None:
             self.count += 1
-            self.put(attrs.evolve(known, released=self.count, released_at=at))
+            self.put(attrs.evolve(known, released=self.count, released_at=at, filled=filled))
 
     def forget_released(self, scope: Scope, releases: int, until: datetime) -> None:
         for each in list(self.reservations.values()):

@@ -71,11 +71,9 @@ NOT_HERE: Final = {
     "V10": "what a brokerage can do is declared by it; the executor asks for nothing else",
     "O01": "the executor is given a connected brokerage; the command line asks before it writes to "
     "a live one, and the journal keeps accounts apart (V13)",
-    "O06": "what may be closed is for its gate to say (`orchestration/risk`)",
-    "O13": "the kill switch is its gate's (`orchestration/risk`); what is unknown is found out by "
-    "`reconcile` all the same",
 }
 
+GATE: Final = "tests/unit/orchestration/risk/test_gate.py"
 EXITS: Final = "tests/unit/orchestration/execution/test_exit_watch.py"
 
 ELSEWHERE: Final[dict[str, tuple[str, ...]]] = {
@@ -86,6 +84,7 @@ ELSEWHERE: Final[dict[str, tuple[str, ...]]] = {
         f"{EXITS}::test_the_policy_is_applied_within_its_bound",
         f"{EXITS}::test_a_close_never_takes_more_than_the_position",
     ),
+    "O06": (f"{GATE}::test_the_kill_switch_lets_exits_pass_alone",),
     "S13": (
         f"{EXITS}::test_a_pair_that_is_adopted_is_watched",
         f"{EXITS}::test_a_fill_after_the_end_takes_the_watch_up_again",
@@ -139,6 +138,7 @@ SCHEDULED: Final[dict[str, Callable[[Schedule], bool]]] = {
 """The faults that seeded schedules are made of."""
 
 _NUMBERS: Final = re.compile(r"test_((?:[tpsvo]\d\d_)+)")
+_NUMBERED: Final = re.compile(r"^[TPSVO]\d\d(?:, [TPSVO]\d\d)*: ")
 
 
 def _tests_in(path: Path) -> Iterator[tuple[str, str]]:
@@ -192,7 +192,7 @@ def document() -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for number, name in NAMES.items():
-        sentences = [told.partition(": ")[2] or told for _, told in tests.get(number, [])]
+        sentences = [_NUMBERED.sub("", told) for _, told in tests.get(number, [])]
         said = " ".join(sentences) or f"Does not reach it: {NOT_HERE[number]}."
         scheduled = "yes" if number in SCHEDULED else ""
         counted = ", ".join(f"{broker} {count}" for broker, count in adapters[number].items())

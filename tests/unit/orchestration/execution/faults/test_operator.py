@@ -219,6 +219,24 @@ def test_o12_a_clock_that_jumps_proves_nothing(desk: Desk, jump: timedelta) -> N
     assert state.phase is Phase.ENDED
 
 
+def test_o13_a_stop_of_new_risk_leaves_the_rest_to_be_finished(desk: Desk) -> None:
+    """O13: What is under way is found out and can be cancelled while new orders are refused."""
+    gate = Limit(1)
+    executor = OrderExecutor(
+        desk.broker, MemoryJournal(), settings=desk.settings, gate=gate, runtime=desk.world
+    )
+    lose_answer(desk)
+    with blind(desk):
+        assert not executor.submit(rest(client_order_id="one")).success
+    gate.most = 0
+    assert isinstance(executor.submit(buy()).error, InsufficientFundsError)
+    (settled,) = executor.reconcile().settled
+    assert executor.cancel(settled.order_id or "").success
+    executor.reconcile()
+    assert executor.list_open() == []
+    assert gate.held == set()
+
+
 @pytest.mark.parametrize("quantity", [D("NaN"), D("-1"), D(0), D("Infinity"), 0.1, "1"], ids=str)
 def test_o14_a_quantity_that_is_none_makes_no_request(quantity: Any) -> None:
     """O14: A request with a senseless or inexact quantity cannot be made, let alone submitted."""
