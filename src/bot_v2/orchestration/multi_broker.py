@@ -12,22 +12,20 @@ error: to be missing is never to be zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import attrs
 
-from bot_v2.features.brokerages.core.account_summary import FeeRates, Margin
-from bot_v2.features.brokerages.core.capabilities import SupportsMargin, SupportsQuotes, supports
+from bot_v2.features.brokerages.core.account_summary import FeeRates
+from bot_v2.features.brokerages.core.capabilities import SupportsQuotes, supports
 from bot_v2.features.brokerages.core.decimals import EXACT
 from bot_v2.features.brokerages.core.errors import (
     MarketDataUnavailableError,
     UnsupportedOperationError,
 )
-from bot_v2.features.brokerages.core.products import Product
-from bot_v2.orchestration.desk.cache import Kept
 from bot_v2.orchestration.desk.equity import (
     ConsolidatedEquity,
     ConsolidatedGains,
@@ -46,7 +44,6 @@ from bot_v2.orchestration.desk.exposures import (
     positions_of,
 )
 from bot_v2.orchestration.desk.members import Member
-from bot_v2.orchestration.desk.pool import BrokerPool
 from bot_v2.orchestration.desk.price_scan import (
     Offer,
     PriceScan,
@@ -54,7 +51,7 @@ from bot_v2.orchestration.desk.price_scan import (
     read_fees,
     scan,
 )
-from bot_v2.orchestration.desk.reading import Answers, Job, Missing
+from bot_v2.orchestration.desk.reading import Job, Missing
 from bot_v2.orchestration.desk.rebalancing import (
     RebalancingPlan,
     check_targets,
@@ -63,16 +60,15 @@ from bot_v2.orchestration.desk.rebalancing import (
 )
 from bot_v2.orchestration.desk.settings import DeskSettings
 from bot_v2.orchestration.desk.totals import Conversion, Rate, Total, convert
+from bot_v2.orchestration.desk.trading import TradingPool
 
 __all__ = ["DeskSettings", "Missing", "MultiBrokerManager", "Rate"]
-
-_T = TypeVar("_T")
 
 RATE_AGE_MAX_S: Final = 60.0
 """How old a price may be that converts, in seconds, where nothing else is said."""
 
 
-class MultiBrokerManager(BrokerPool):
+class MultiBrokerManager(TradingPool):
     """Several brokerages as one desk. Safe between threads; it closes once.
 
     Whoever does not answer within `read_timeout_s` is missing.
@@ -268,38 +264,7 @@ class MultiBrokerManager(BrokerPool):
         )
         return plan(answers, targets, rates=rates)
 
-    def _ask(
-        self, operation: str, call: Callable[[Member], _T], brokers: Iterable[str] | None
-    ) -> Answers[_T]:
-        return self._ask_all(operation, call, self._roster.choose(brokers))
-
-    def _ask_all(
-        self, operation: str, call: Callable[[Member], _T], members: Sequence[Member]
-    ) -> Answers[_T]:
-        jobs = [
-            Job(member=member, operation=operation, call=partial(call, member))
-            for member in members
-        ]
-        return self._reader.read(jobs, self._settings.read_timeout_s)
-
     # What is kept for a while.
-
-    def _margin(self, member: Member) -> Kept[Margin]:
-        able: object = member.broker
-        if not supports(able, SupportsMargin):
-            raise UnsupportedOperationError(
-                "the broker tells no margin", broker=member.name, operation="get_margin"
-            )
-        lifetime_s = self._settings.margin_cache_s
-        return self._cache.read(member.name, "margin", lifetime_s, able.get_margin)
-
-    def _product(self, member: Member, symbol: str) -> Product:
-        return self._cache.read(
-            member.name,
-            ("product", symbol),
-            self._settings.products_cache_s,
-            lambda: member.broker.get_product(symbol),
-        ).value
 
     def _offer(self, member: Member, symbol: str, fees: FeeRates | None) -> Offer:
         product = self._product(member, symbol)
