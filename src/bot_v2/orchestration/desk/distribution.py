@@ -78,7 +78,8 @@ class LegStatus(StrEnum):
     PLACED = "placed"
     """The broker has the order."""
     REFUSED = "refused"
-    """There is no order: the broker, or a check or limit before it, did not let it pass."""
+    """There is no order: the broker, or a check or limit before it, did not let it pass, or it is
+    proven that what was perhaps sent never arrived."""
     UNKNOWN = "unknown"
     """It was sent, and nobody knows yet what came of it: it is being looked for."""
     NOT_TRIED = "not_tried"
