@@ -45,10 +45,26 @@ class BrokerEntry:
     credentials: str | None = ""
     """The set of credentials, by its name; absent, that of the broker's own name where there is
     one. None: it needs none."""
+    weight: Decimal = Decimal(1)
+    """Its part in orders over several brokers, beside the weights of the others; above zero."""
     risk: RiskSettings = attrs.field(factory=RiskSettings)
     """What may be risked at this broker."""
     settings: Mapping[str, SettingValue] = attrs.field(factory=dict)
     """The brokerage's own settings, by their names."""
+
+
+@attrs.frozen(kw_only=True)
+class RouteSettings:
+    """Where orders go that name no broker: to this one, where all that is said here fits."""
+
+    broker: str
+    """The broker, by its name here."""
+    symbols: tuple[str, ...] | None = None
+    """Symbols, or patterns such as BTC-*. None: every symbol."""
+    market_types: tuple[str, ...] | None = None
+    """The kinds of product: spot, equity, option and so on. None: every kind."""
+    capabilities: tuple[str, ...] | None = None
+    """What an order asks for, such as bracket or notional_orders. None: nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,5 +77,7 @@ class DeskSettings:
     """The brokers, by the names that they are called by here."""
     risk: RiskSettings = attrs.field(factory=RiskSettings)
     """What may be risked over all of them together."""
+    routing: tuple[RouteSettings, ...] = ()
+    """Where orders go that name no broker; the first that fits counts, else the default broker."""
     credential_stores: tuple[str, ...] | None = None
     """Where credentials are looked for, in this order: environment, keyring, file. None: so."""

@@ -15,14 +15,17 @@ import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.errors import AttributeValidationNote, ForbiddenExtraKeysError, IterableValidationNote
 
+from bot_v2.features.brokerages.core.capabilities import Capability
 from bot_v2.features.brokerages.core.decimals import decimal_from_text
 from bot_v2.features.brokerages.core.errors import InvalidFieldError
+from bot_v2.features.brokerages.core.products import MarketType
 from bot_v2.features.brokerages.core.secret import Secret
 from bot_v2.orchestration.configuration.errors import InvalidSettingsError, Problem
 from bot_v2.orchestration.configuration.model import (
     BrokerEntry,
     DeskSettings,
     RiskSettings,
+    RouteSettings,
     SettingValue,
 )
 from bot_v2.orchestration.configuration.names import NAME, is_secret_name
@@ -131,10 +134,26 @@ def _check_sense(data: Mapping[str, Any], types: tuple[str, ...]) -> Iterator[Pr
             yield Problem(path, f"called like {other}", "names that differ in letters or digits")
         if isinstance(entry, dict):
             yield from _check_entry(path, entry, types)
+    yield from _check_routing(data.get("routing"), list(brokers))
     default = data.get("default_broker")
     if isinstance(default, str) and default not in brokers:
         accepted = ", ".join(brokers) or "nothing: there are no brokers"
         yield Problem("default_broker", _shown(default), accepted)
+
+
+def _check_routing(rules: object, brokers: list[str]) -> Iterator[Problem]:
+    known: dict[str, list[str]] = {
+        "broker": brokers,
+        "market_types": [*MarketType],
+        "capabilities": [*Capability],
+    }
+    for number, rule in enumerate(rules if isinstance(rules, list) else []):
+        for name, accepted in known.items() if isinstance(rule, dict) else ():
+            given = rule.get(name)
+            for one in given if isinstance(given, list) else [given]:
+                if isinstance(one, str) and one not in accepted:
+                    path = f"routing.{number}.{name}"
+                    yield Problem(path, _shown(one), f"one of {', '.join(accepted)}")
 
 
 def _are_stores(names: list[Any]) -> bool:
@@ -162,6 +181,7 @@ def _converter() -> Converter:
         str: _text,
         bool: _boolean,
         str | None: _text_or_none,
+        Decimal: _weight,
         Decimal | None: _fraction_or_none,
         int | None: _count_or_none,
         tuple[str, ...] | None: _texts_or_none,
@@ -170,9 +190,13 @@ def _converter() -> Converter:
     }
     for kind, hook in hooks.items():
         converter.register_structure_hook(kind, hook)
-    for model in (RiskSettings, BrokerEntry, DeskSettings):
+    for model in (RiskSettings, BrokerEntry, RouteSettings, DeskSettings):
         structure = converter.get_structure_hook(model)
         converter.register_structure_hook(model, partial(_OBJECTS[model], structure))
+        if model is RouteSettings:
+            table: Any = tuple[RouteSettings, ...]
+            listed = partial(_table, converter.get_structure_hook(table))
+            converter.register_structure_hook_func(lambda kind: kind == table, listed)
     return converter
 
 
@@ -191,7 +215,18 @@ def _entry(structure: Callable[[Any, Any], Any], value: Any, kind: Any) -> Any:
     return attrs.evolve(made, type=made.type.strip().lower(), settings=own)
 
 
-_OBJECTS: Final = {RiskSettings: _object, BrokerEntry: _entry, DeskSettings: _object}
+def _table(structure: Callable[[Any, Any], Any], value: Any, kind: Any) -> Any:
+    if not isinstance(value, list):
+        raise _RefusedError(value, "a list of JSON objects")
+    return structure(value, kind)
+
+
+_OBJECTS: Final = {
+    RiskSettings: _object,
+    BrokerEntry: _entry,
+    RouteSettings: _object,
+    DeskSettings: _object,
+}
 
 
 def _own_setting(name: str, value: Any) -> SettingValue:
@@ -228,14 +263,26 @@ def _count_or_none(value: Any, _: object) -> int | None:
     raise _RefusedError(value, "a whole number, 1 or more")
 
 
-def _fraction_or_none(value: Any, _: object) -> Decimal | None:
-    """Read a fraction, exactly as it is written; a number or its text."""
-    number = value
+def _number(value: Any) -> Any:
+    """Return a number exactly as it is written, by itself or as a text; else what was given."""
     if isinstance(value, str):
         with suppress(InvalidFieldError):
-            number = decimal_from_text(value)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        number = Decimal(value)
+            return decimal_from_text(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    return value
+
+
+def _weight(value: Any, _: object) -> Decimal:
+    number = _number(value)
+    if isinstance(number, Decimal) and number > 0:
+        return number
+    raise _RefusedError(value, "a number above zero")
+
+
+def _fraction_or_none(value: Any, _: object) -> Decimal | None:
+    """Read a fraction, exactly as it is written; a number or its text."""
+    number = _number(value)
     if number is None or (isinstance(number, Decimal) and 0 < number <= 1):
         return number
     raise _RefusedError(value, FRACTION)

@@ -17,7 +17,14 @@ from typing import Any, Final
 
 import attrs
 
-from bot_v2.orchestration.configuration.model import BrokerEntry, DeskSettings, RiskSettings
+from bot_v2.features.brokerages.core.capabilities import Capability
+from bot_v2.features.brokerages.core.products import MarketType
+from bot_v2.orchestration.configuration.model import (
+    BrokerEntry,
+    DeskSettings,
+    RiskSettings,
+    RouteSettings,
+)
 from bot_v2.orchestration.configuration.names import NAME
 from bot_v2.orchestration.credentials.opening import DEFAULT_STORES
 
@@ -36,6 +43,16 @@ _KINDS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "bool": lambda: {"type": "boolean"},
     "str | None": lambda: {"anyOf": [_NOT_EMPTY, {"type": "null"}]},
     "int | None": lambda: {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+    "Decimal": lambda: {
+        "anyOf": [
+            {"type": "number", "exclusiveMinimum": 0},
+            {"type": "string", "pattern": r"^\d*\.?\d+(?:[eE][+-]?\d+)?$"},
+        ]
+    },
+    "tuple[RouteSettings, ...]": lambda: {
+        "type": "array",
+        "items": {"$ref": "#/$defs/RouteSettings"},
+    },
     "Decimal | None": lambda: dict(_FRACTION),
     "tuple[str, ...] | None": lambda: {
         "anyOf": [{"type": "array", "items": _NOT_EMPTY}, {"type": "null"}]
@@ -73,8 +90,19 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "brokers.json of bot_v2",
         **desk,
-        "$defs": {"BrokerEntry": entry, "RiskSettings": _object(RiskSettings)},
+        "$defs": {
+            "BrokerEntry": entry,
+            "RiskSettings": _object(RiskSettings),
+            "RouteSettings": _routes(),
+        },
     }
+
+
+def _routes() -> dict[str, Any]:
+    made = _object(RouteSettings, required=["broker"])
+    for name, known in (("market_types", MarketType), ("capabilities", Capability)):
+        made["properties"][name]["anyOf"][0] = {"type": "array", "items": {"enum": [*known]}}
+    return made
 
 
 def to_text() -> str:

@@ -134,7 +134,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert found["a name in brokers, 'd e',"][0] == "no name"
     assert found["risk"] == ("3", "a JSON object")
     assert found["credential_stores"][1] == "some of environment, keyring, file, each once"
-    assert found["zzz"][1] == "one of default_broker, brokers, risk, credential_stores"
+    assert found["zzz"][1] == "one of default_broker, brokers, risk, routing, credential_stores"
     assert found["default_broker"][0] == "'nope'"
     assert len(found) == 14
 

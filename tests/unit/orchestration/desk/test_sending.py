@@ -251,7 +251,7 @@ class TestDistributed:
         assert result.undo_plan == ()
 
     def test_an_unknown_leg_is_told_and_found_out(self, make: Desk) -> None:
-        """What nobody knows of is told as such; when it can be looked for it is found, not resent."""
+        """What nobody knows of is told; when it can be looked for it is found, and not resent."""
         a, b = PaperAccount(), PaperAccount()
         manager = make(a=a, b=b)
         manager.executor("b")
