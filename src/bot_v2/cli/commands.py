@@ -13,15 +13,21 @@ from typer.main import get_command
 
 from bot_v2.cli import (
     certification,
+    completion,
     credential_files,
     credentials,
     demo,
     desk,
+    desk_status,
+    distributed,
     environment,
     health,
     journal,
     kill_switch,
     list_types,
+    log_file,
+    market,
+    portfolio,
     reading,
     recovery,
     tape,
@@ -83,16 +89,21 @@ PARTS: Final = (
     desk,
     demo,
     list_types,
+    desk_status,
     health,
     trial,
     reading,
+    market,
+    portfolio,
     trading,
+    distributed,
     recovery,
     journal,
     kill_switch,
     certification,
     venue,
     tape,
+    completion,
 )
 
 for part in PARTS:
@@ -113,9 +124,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
             # A name that the terminal cannot show must not end a command that has been carried out.
             stream.reconfigure(errors="replace")
     command = get_command(app)
+    completion.prepare()
     try:
         # Outside of its own mode Typer returns an exit code, or nothing after a command that ended.
-        with environment.restored():
+        with environment.restored(), log_file.logged(_name_of(words)):
             code: Any = command.main(
                 args=words, prog_name=PROGRAM, standalone_mode=False, obj=words
             )
@@ -124,6 +136,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return ExitCode.NOT_CONFIRMED
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _name_of(words: Sequence[str]) -> str:
+    """Return the command among some words: none of what was typed for it."""
+    known = {command.name for command in app.registered_commands}
+    known |= {group.name for group in app.registered_groups}
+    return next((word for word in words if word in known), PROGRAM)
 
 
 def _report_usage(error: Any, as_json: bool) -> ExitCode:

@@ -243,7 +243,7 @@ def confirm(broker: IBrokerage, action: str, *, yes: bool) -> None:
     if yes or not is_live(broker):
         return
     where = f"{name_of(broker)} (LIVE), account {broker.get_account_id()}"
-    if not _agrees(f"{action} on {where}?"):
+    if not agrees(f"{action} on {where}?"):
         raise NotConfirmedError("not confirmed: nothing was sent")
 
 
@@ -261,11 +261,12 @@ def confirm_record(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise NotConfirmedError("there is nobody to ask: give --yes. Nothing was written")
-    if not _agrees(question):
+    if not agrees(question):
         raise NotConfirmedError("not confirmed: nothing was written")
 
 
-def _agrees(question: str) -> bool:
+def agrees(question: str) -> bool:
+    """Return whether the person at the terminal says yes."""
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:

@@ -26,6 +26,7 @@ from bot_v2.features.brokerages.core.errors import (
     MarketDataUnavailableError,
     UnsupportedOperationError,
 )
+from bot_v2.features.brokerages.core.health import BrokerHealth
 from bot_v2.orchestration.desk.equity import (
     ConsolidatedEquity,
     ConsolidatedGains,
@@ -51,7 +52,7 @@ from bot_v2.orchestration.desk.price_scan import (
     read_fees,
     scan,
 )
-from bot_v2.orchestration.desk.reading import Job, Missing
+from bot_v2.orchestration.desk.reading import Answers, Job, Missing
 from bot_v2.orchestration.desk.rebalancing import (
     RebalancingPlan,
     check_targets,
@@ -75,6 +76,10 @@ class MultiBrokerManager(TradingPool):
     """
 
     # What all of them say.
+
+    def read_health(self, brokers: Iterable[str] | None = None) -> Answers[BrokerHealth]:
+        """Return a sign of life of some brokerages, or of all, each asked now."""
+        return self._ask("check_health", lambda member: member.broker.check_health(), brokers)
 
     def read_positions(self, brokers: Iterable[str] | None = None) -> ConsolidatedPositions:
         """Return the positions of some brokerages, or of all, and what is held of each product."""

@@ -20,8 +20,10 @@ COMMANDS = {
     "book",
     "buy",
     "cancel",
+    "candles",
     "certify",
     "close",
+    "completion",
     "credentials audit",
     "credentials backup",
     "credentials clear-expired",
@@ -33,6 +35,10 @@ COMMANDS = {
     "credentials set",
     "credentials status",
     "demo",
+    "distributed-buy",
+    "distributed-sell",
+    "distributed-status",
+    "distributed-undo",
     "health",
     "init",
     "journal check",
@@ -44,15 +50,20 @@ COMMANDS = {
     "kill-switch status",
     "list-brokers",
     "list-types",
+    "multi-portfolio",
+    "option-chain",
     "order",
     "orders",
+    "portfolio",
     "positions",
     "price",
     "products",
+    "quote",
     "reconcile",
     "resolve",
     "sell",
     "set-creds",
+    "status",
     "tape play",
     "tape record",
     "test",
@@ -71,7 +82,9 @@ def test_every_command_is_there_and_speaks_json() -> None:
     assert set(sections) == COMMANDS
     assert [name for name, text in sections.items() if "`--json`" not in text] == []
     trading = {name for name, text in sections.items() if "--yes" in text}
-    assert trading == {"buy", "sell", "cancel", "close", "resolve", "journal prune"}
+    distributed = {f"distributed-{word}" for word in ("buy", "sell", "status", "undo")}
+    single = {"buy", "sell", "cancel", "close"}
+    assert trading == single | distributed | {"resolve", "journal prune"}
 
 
 def test_the_first_sentence_of_a_command_of_ours_fits_its_line() -> None:

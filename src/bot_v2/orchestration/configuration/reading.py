@@ -194,9 +194,9 @@ def _converter() -> Converter:
         structure = converter.get_structure_hook(model)
         converter.register_structure_hook(model, partial(_OBJECTS[model], structure))
         if model is RouteSettings:
-            table: Any = tuple[RouteSettings, ...]
-            listed = partial(_table, converter.get_structure_hook(table))
-            converter.register_structure_hook_func(lambda kind: kind == table, listed)
+            # Before what holds it is made ready.
+            listed = partial(_table, converter.get_structure_hook(_TABLE))
+            converter.register_structure_hook_func(lambda kind: kind == _TABLE, listed)
     return converter
 
 
@@ -213,6 +213,9 @@ def _entry(structure: Callable[[Any, Any], Any], value: Any, kind: Any) -> Any:
     made = structure({name: one for name, one in value.items() if name in _OWN}, kind)
     own = {name: _own_setting(name, one) for name, one in value.items() if name not in _OWN}
     return attrs.evolve(made, type=made.type.strip().lower(), settings=own)
+
+
+_TABLE: Final[Any] = tuple[RouteSettings, ...]
 
 
 def _table(structure: Callable[[Any, Any], Any], value: Any, kind: Any) -> Any:

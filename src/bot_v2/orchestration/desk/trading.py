@@ -211,6 +211,14 @@ class TradingPool(AskingPool):
         plan = known or self.plan_distributed(request, brokers, by=by, saga_id=saga_id)
         return runner.submit(plan, stop_on_failure=stop_on_failure)
 
+    def find_distribution(self, saga_id: str) -> Distribution | None:
+        """Return what was written down under an id. None: nothing was.
+
+        Raises:
+            OrderJournalError: the journal cannot be read.
+        """
+        return self._trading()[0].sagas.find(saga_id)
+
     def distributed(self, saga_id: str) -> DistributedResult:
         """Return what came of a distribution so far; nothing is sent.
 
