@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -127,10 +128,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     completion.prepare()
     try:
         # Outside of its own mode Typer returns an exit code, or nothing after a command that ended.
-        with environment.restored(), log_file.logged(_name_of(words)):
+        with environment.restored(), log_file.logged(_name_of(words)) as ended:
             code: Any = command.main(
                 args=words, prog_name=PROGRAM, standalone_mode=False, obj=words
             )
+            ended(code if isinstance(code, int) else ExitCode.OK)
     except _USAGE_ERROR as error:
         return _report_usage(error, as_json="--json" in words)
     except typer.Abort:
@@ -140,6 +142,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _name_of(words: Sequence[str]) -> str:
     """Return the command among some words: none of what was typed for it."""
+    if completion.VARIABLE in os.environ:
+        return log_file.COMPLETING
     known = {command.name for command in app.registered_commands}
     known |= {group.name for group in app.registered_groups}
     return next((word for word in words if word in known), PROGRAM)

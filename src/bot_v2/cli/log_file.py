@@ -19,6 +19,9 @@ from typing import Final
 FOLDER_VARIABLE: Final = "BOT_V2_LOG_FOLDER"
 """Where the environment names the folder; empty: no log is kept."""
 
+COMPLETING: Final = ""
+"""What runs where a shell asks for words, at each press of a key: it is not logged."""
+
 FILE_NAME: Final = "bot-v2.log"
 BYTES_MAX: Final = 1_000_000
 """How large the file grows before it is put aside."""
@@ -81,7 +84,7 @@ def logged(command: str) -> Iterator[Callable[[int], None]]:
         command: its name, without what was typed for it.
     """
     codes: list[int] = []
-    handler = _open()
+    handler = None if command == COMPLETING else _open()
     if handler is None:
         yield codes.append
         return
@@ -94,7 +97,7 @@ def logged(command: str) -> Iterator[Callable[[int], None]]:
         yield codes.append
     finally:
         error = sys.exc_info()[0]
-        ended = f"ended with {codes[0]}" if codes else "ended"
+        ended = f"ended with {int(codes[0])}" if codes else "ended"
         if error is not None:
             ended = f"ended by {error.__name__}"
         logger.info("%s %s after %.3f s", command, ended, time.monotonic() - started)

@@ -167,7 +167,8 @@ def symbol_and_quantity(
     """Return what was given, as words or as options.
 
     Raises:
-        InvalidFieldError: something was given twice, or there is no symbol.
+        InvalidFieldError: something was given twice.
+        typer.BadParameter: there is no symbol.
     """
     if symbol_option is not None and symbol is not None:
         accepted = "--symbol and --quantity, or SYMBOL and QUANTITY as words, not both"
@@ -176,5 +177,5 @@ def symbol_and_quantity(
         raise InvalidFieldError("QUANTITY", quantity, "--quantity, or a word, not both")
     named = symbol or symbol_option
     if not named:
-        raise InvalidFieldError("SYMBOL", named, "a symbol, such as AAPL: it is missing")
+        raise typer.BadParameter("Missing argument 'SYMBOL', or --symbol.")
     return named, quantity if quantity is not None else quantity_option

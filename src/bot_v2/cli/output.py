@@ -72,11 +72,11 @@ class Output:
                 filled.append([as_text(value) for value in values])
         for cells in zip(*filled, strict=True):
             table.add_row(*cells)
-        self._console().print(table)
+        self.console().print(table)
 
     def render(self, what: RenderableType) -> None:
         """Print what Rich has laid out."""
-        self._console().print(what)
+        self.console().print(what)
 
     def facts(self, title: str, facts: Iterable[tuple[str, object]]) -> None:
         """Print names and values, leaving out what is None."""
@@ -90,7 +90,8 @@ class Output:
         """Print a line to stdout."""
         print(text, flush=True)
 
-    def _console(self) -> Console:
+    def console(self) -> Console:
+        """Return Rich's console over stdout."""
         from rich.console import Console
 
         # A symbol such as NSE:RELIANCE is not to be read as markup.

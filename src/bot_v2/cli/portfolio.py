@@ -190,7 +190,8 @@ def multi_portfolio(
             positions=positions,
             missing=tuple(dict.fromkeys((*desk.absent, *absent_of(unanswered)))),
         )
-        output.show(found, lambda: _show_all(output, found))
+        document = attrs.asdict(found, recurse=False)
+        output.show(document, lambda: _show_all(output, found))
     if found.missing:
         raise typer.Exit(ExitCode.INCOMPLETE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import attrs
 
@@ -44,7 +45,7 @@ EXECUTOR = ExecutorSettings(
 class PaperAccount(PaperBrokerage):
     """A paper account that can fail at a placement."""
 
-    def __init__(self, balance: str = "100000", terms: dict[str, object] | None = None) -> None:
+    def __init__(self, balance: str = "100000", terms: dict[str, Any] | None = None) -> None:
         super().__init__(PaperSettings(initial_balance=D(balance)))
         self.terms = terms or {}
         self.error: BrokerageError | None = None
@@ -113,11 +114,11 @@ def desk(
     return made
 
 
-def buy(quantity: str | None = "1", **terms: object) -> OrderRequest:
+def buy(quantity: str | None = "1", **terms: Any) -> OrderRequest:
     """An order for bitcoin."""
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "symbol": "BTC-USD",
         "side": OrderSide.BUY,
         "quantity": None if quantity is None else D(quantity),
     }
-    return OrderRequest(**{**given, **terms})  # type: ignore[arg-type] # each test gives what fits
+    return OrderRequest(**{**given, **terms})

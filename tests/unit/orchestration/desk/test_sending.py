@@ -96,7 +96,7 @@ class TestOneOrder:
         ],
     )
     def test_rules_say_where_it_goes(
-        self, make: Desk, route: Route, terms: dict[str, object], goes: str
+        self, make: Desk, route: Route, terms: dict[str, Any], goes: str
     ) -> None:
         """A rule takes an order by its symbol, its market, and what it asks for."""
         routed = make(a=PaperAccount(), b=PaperAccount(), routes=[route]).submit(
@@ -321,7 +321,7 @@ class TestDistributed:
             {"account_id": "paper"},
         ],
     )
-    def test_what_cannot_be_divided_is_refused(self, make: Desk, terms: dict[str, object]) -> None:
+    def test_what_cannot_be_divided_is_refused(self, make: Desk, terms: dict[str, Any]) -> None:
         """An amount of money, and ids that all legs would share, are refused."""
         with pytest.raises(InvalidFieldError, match="OrderRequest"):
             make(a=PaperAccount()).plan_distributed(buy(**terms))
