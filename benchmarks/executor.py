@@ -21,7 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, thread_time
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from sqlalchemy import Engine, event
@@ -51,9 +51,23 @@ SYNC_BOUND = 1.0
 SIZE = Decimal(10) ** 9
 
 
-def new_broker() -> PaperBrokerage:
+_Broker = TypeVar("_Broker", bound=PaperBrokerage)
+
+
+class WatchedBrokerage(PaperBrokerage):
+    """Says when it is about to send."""
+
+    on_send: Callable[[], object]
+
+    def place_order(self, order_request: OrderRequest) -> OrderResult:
+        """Say so, and place it."""
+        self.on_send()
+        return super().place_order(order_request)
+
+
+def new_broker(kind: type[_Broker]) -> _Broker:
     """Return an account in memory, with much money, in a market that fills everything."""
-    broker = PaperBrokerage(PaperSettings(initial_balance=Decimal(10) ** 12))
+    broker = kind(PaperSettings(initial_balance=Decimal(10) ** 12))
     broker.connect()
     venue = PaperVenue(broker)
     # A venue remembers what was before each write, for stale reads: that is not measured here.
@@ -87,7 +101,10 @@ def cpu_us(place: Callable[[OrderRequest], OrderResult], orders: list[OrderReque
 
 def cpu_in_memory() -> tuple[float, float]:
     """Return the CPU of the bare adapter, and what the executor adds, in microseconds."""
-    bare, executor = new_broker(), OrderExecutor(new_broker(), MemoryJournal())
+    bare, executor = (
+        new_broker(PaperBrokerage),
+        OrderExecutor(new_broker(PaperBrokerage), MemoryJournal()),
+    )
     pairs = []
     for number in range(ROUNDS + 1):
         alone = cpu_us(bare.place_order, requests(f"bare{number}n", ORDERS))
@@ -143,15 +160,13 @@ MODES = ("journal_mode", "synchronous")
 
 def syncs_of_a_submit(journal: OrderJournal) -> Syncs:
     """Return how often a submit syncs before its send, and after."""
-    broker, syncs = new_broker(), Syncs()
-    real = broker.place_order
+    broker, syncs = new_broker(WatchedBrokerage), Syncs()
 
-    def place_order(request: OrderRequest) -> OrderResult:
+    def on_send() -> None:
         syncs.before.append(syncs.count)
         syncs.count = 0
-        return real(request)
 
-    broker.place_order = place_order  # type: ignore[method-assign]  # to see when it is sent
+    broker.on_send = on_send
     executor = OrderExecutor(broker, journal)
     with counted(syncs):
         for order in requests("counted", COUNTED):
@@ -172,7 +187,7 @@ class Pace:
 
 def pace(journal: OrderJournal, threads: int) -> Pace:
     """Submit from some threads at once."""
-    executor = OrderExecutor(new_broker(), journal)
+    executor = OrderExecutor(new_broker(PaperBrokerage), journal)
     each = JOURNALED // threads
     latencies: list[float] = []
     ready = threading.Barrier(threads + 1)

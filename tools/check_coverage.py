@@ -33,6 +33,7 @@ PROMISES = {
     "src/bot_v2/orchestration/order_executor.py": 95.0,
     "src/bot_v2/orchestration/execution": 95.0,
     "src/bot_v2/orchestration/journal": 95.0,
+    "src/bot_v2/orchestration/risk": 95.0,
     "src/bot_v2/testing": 95.0,
     "src/bot_v2/cli": 95.0,
 }

@@ -85,7 +85,7 @@ PARTS = (
     ),
     Part(
         "tests without coverage",
-        90,
+        120,
         (pytest("uncovered and not nightly", covered=False),),
         runs_tests=True,
         may_be_empty=True,
@@ -93,7 +93,14 @@ PARTS = (
     Part("coverage", 20, ((sys.executable, "tools/check_coverage.py"),)),
 )
 
+CORES = os.cpu_count() or 1
+
 NIGHTLY = (
+    Part(
+        "a million schedules",
+        2400,
+        (module("bot_v2.testing.schedules.campaign", "--count", "1000000", "--jobs", str(CORES)),),
+    ),
     Part(
         "nightly tests",
         3600,

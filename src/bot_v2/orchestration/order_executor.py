@@ -110,10 +110,10 @@ class OrderExecutor:
         self._placer = Placer(self._context, self._resolver)
         self._changer = Changer(self._context)
         self._closer = Closer(self._context, self._placer)
-        self._books = Bookkeeper(self._context)
         waits = Waits(self.runtime)
         repairer = ExitRepairer(self._context, self._placer, self._changer, self._closer, waits)
         self._watch = ExitWatch(self._context, repairer, waits)
+        self._books = Bookkeeper(self._context, self._watch.expect)
         self._reconciler = Reconciler(
             self._context, self._placer, self._changer, self._books, self._watch
         )

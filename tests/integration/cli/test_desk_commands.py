@@ -423,9 +423,9 @@ def test_the_board_tells_news() -> None:
 
     board = health.HealthBoard(["a", "b"])
     now = datetime.now(UTC)
-    console = Console(file=io.StringIO(), width=120)
-    console.print(board.table(now))
-    assert console.file.getvalue().count("waiting") == 2  # type: ignore[attr-defined]
+    screen = io.StringIO()
+    Console(file=screen, width=120).print(board.table(now))
+    assert screen.getvalue().count("waiting") == 2
     board.take(
         HealthChange(
             name="a", timestamp=now, old=HealthState.HEALTHY, new=HealthState.DOWN, health=DOWN

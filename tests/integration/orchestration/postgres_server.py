@@ -60,7 +60,14 @@ def wheel_programs(folder: Path) -> Path:
     for package in {Path(each.parts[0]) for each in files if len(each.parts) > 1}:
         if not package.name.endswith(".dist-info"):
             shutil.copytree(site / package, folder / package, ignore=_only_one(programs))
+            _open_to_all(folder / package)
     return folder / programs.relative_to(site)
+
+
+def _open_to_all(top: Path) -> None:
+    for path in (top, *top.rglob("*")):
+        mode = path.stat().st_mode
+        path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
 
 
 def _only_one(programs: Path) -> Callable[[str, list[str]], list[str]]:

@@ -19,9 +19,10 @@ from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.events import EventKind, ExecutionEvent
 from bot_v2.orchestration.execution.fingerprint import ZERO, signed
 from bot_v2.orchestration.execution.position_stories import PositionStory, tell_position
-from bot_v2.orchestration.execution.reading import read, signed_quantity
+from bot_v2.orchestration.execution.reading import read, signed_quantity, sum_exact
 from bot_v2.orchestration.execution.report import FailedRead, PositionDifference
 from bot_v2.orchestration.journal.journal import Opening
+from bot_v2.orchestration.journal.records import Entry, Phase
 
 TRIES = 3
 """How often positions are read between two reads of executions that have to agree."""
@@ -69,11 +70,13 @@ class Bookkeeper:
 
     Args:
         context: the account.
+        before: told of executions that are about to be kept.
     """
 
-    def __init__(self, context: ExecutionContext) -> None:
+    def __init__(self, context: ExecutionContext, before: Callable[[list[Fill]], object]) -> None:
         """Book nothing yet."""
         self._context = context
+        self._before = before
         self._candidate: dict[str, Decimal] | None = None
 
     def book(self, failed: list[FailedRead]) -> list[Fill] | None:
@@ -95,11 +98,20 @@ class Bookkeeper:
         except BrokerageError as error:
             failed.append(FailedRead(method="list_fills", error=error))
             return None
-        return self.keep(fills)
+        return self.keep(fills, known)
 
-    def keep(self, fills: list[Fill]) -> list[Fill]:
-        """Keep executions, tell those that are new, and return them."""
+    def keep(self, fills: list[Fill], known: Iterable[Fill]) -> list[Fill]:
+        """Keep executions, tell those that are new, and return them.
+
+        Args:
+            fills: what the broker tells.
+            known: what is kept already, of their orders at least.
+        """
         context = self._context
+        keys = {(fill.symbol, fill.trade_id) for fill in known}
+        news = [fill for fill in fills if (fill.symbol, fill.trade_id) not in keys]
+        self._before(news)
+        self._reopen_orders(news)
         new = context.journal.book_fills(context.scope, fills)
         for fill in new:
             context.board.publish(
@@ -112,6 +124,23 @@ class Bookkeeper:
                 )
             )
         return new
+
+    def _reopen_orders(self, news: list[Fill]) -> None:
+        """Follow an order again that had ended with less than its executions come to now.
+
+        Before they are booked: a process that dies in between leaves an order that is followed.
+        """
+        journal, scope = self._context.journal, self._context.scope
+        for order_id in dict.fromkeys(fill.order_id for fill in news):
+            state = journal.find_by_order(scope, order_id)
+            if state is None or not state.is_final or state.order is None:
+                continue
+            new = [fill for fill in news if fill.order_id == order_id]
+            listed = effective_fills([*journal.list_fills(scope, order_id), *new])
+            filled = sum_exact([fill.quantity for fill in listed])
+            if state.order.order_id == order_id and filled > state.order.filled_quantity:
+                at, note = self._context.runtime.clock(), "an execution was heard of after its end"
+                journal.append(state.intent.intent_id, Entry(phase=Phase.TAKEN, at=at, note=note))
 
     def compare_positions(
         self,

@@ -7,6 +7,7 @@ are never taken for this one's.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -95,7 +96,8 @@ class EvidenceReader:
         for order in orders:
             if self._is_the_order(intent, order, others):
                 candidates[order.order_id] = order
-        self._look_at_fills(intent, candidates, failures)
+        listed = {order.order_id for order in orders}
+        self._look_at_fills(intent, listed, candidates, failures)
         doubt = None
         if others:
             doubt = f"order {others[0]} is under its id, and came of something else here"
@@ -157,6 +159,7 @@ class EvidenceReader:
     def _look_at_fills(
         self,
         intent: Intent,
+        listed: Collection[str],
         candidates: dict[str, Order | None],
         failures: list[BrokerageError],
     ) -> None:
@@ -169,22 +172,32 @@ class EvidenceReader:
         except BrokerageError as error:
             failures.append(error)
             return
-        for fill in fills:
-            if fill.order_id in candidates or not self._is_of_the_order(intent, fill):
+        for order_id, has_tag in self._orders_of(intent, fills).items():
+            # What an order shows of itself was judged by it, not by its executions.
+            if order_id in candidates or (order_id in listed and not has_tag):
                 continue
-            candidates[fill.order_id] = None
             try:
-                order = read("get_order", lambda: self._context.broker.get_order(fill.order_id))  # noqa: B023
-            except BrokerageError:
-                # An execution is evidence enough, whether its order is shown or not.
+                order = read("get_order", lambda: self._context.broker.get_order(order_id))  # noqa: B023
+            except BrokerageError as error:
+                if has_tag:
+                    # The execution is evidence enough, whether its order is shown or not.
+                    candidates[order_id] = None
+                else:
+                    # It can be of any order of that side: nobody knows of which.
+                    failures.append(error)
                 continue
-            candidates[fill.order_id] = order
+            if has_tag or looks_the_same(intent, order, self._margin):
+                candidates[order_id] = order
 
-    def _is_of_the_order(self, intent: Intent, fill: Fill) -> bool:
-        tagged = is_tagged(intent, self._context.profile.scope, fill.client_order_id)
-        if tagged is None:
-            tagged = fill_looks_the_same(intent, fill, self._margin)
-        return tagged and self._is_free(intent, fill.order_id)
+    def _orders_of(self, intent: Intent, fills: Iterable[Fill]) -> dict[str, bool]:
+        """Return the orders whose executions can be of the intent, and whether an id says so."""
+        found: dict[str, bool] = {}
+        for fill in fills:
+            tagged = is_tagged(intent, self._context.profile.scope, fill.client_order_id)
+            is_alike = fill_looks_the_same(intent, fill, self._margin) if tagged is None else tagged
+            if is_alike and self._is_free(intent, fill.order_id):
+                found[fill.order_id] = bool(tagged) or found.get(fill.order_id, False)
+        return found
 
     def _look_at_position(
         self, intent: Intent, orders: list[Order], failures: list[BrokerageError]

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import attrs
 
+from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.order_reports import order_after_report
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES, OrderStatus
-from bot_v2.features.brokerages.core.order_terms import TimeInForce
+from bot_v2.features.brokerages.core.order_terms import OrderSide, TimeInForce
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.orchestration.execution.adopting import adopt_order
 from bot_v2.orchestration.execution.bookkeeping import effective_fills
@@ -18,7 +19,7 @@ from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.exit_group import OPPOSITE, ExitGroup, Member, is_stop
 from bot_v2.orchestration.execution.exit_waits import Waits, grace_of
 from bot_v2.orchestration.execution.fingerprint import ZERO
-from bot_v2.orchestration.execution.reading import sum_exact
+from bot_v2.orchestration.execution.reading import read, sum_exact
 from bot_v2.orchestration.journal.records import IntentState
 from bot_v2.orchestration.journal.watch_records import Repair, RepairKind, WatchRecord
 
@@ -186,17 +187,25 @@ class ExitReader:
         )
 
     def _group_of_pair(self, watch: IntentState, members: tuple[Member, ...]) -> ExitGroup | None:
-        exits = [each for each in members if not each.is_repair]
+        """Return what was adopted: a pair of exits, or an entry with its exits."""
+        parents = {each.order.parent_order_id for each in members}
+        entry = next((each for each in members if each.order.order_id in parents), None)
+        exits = [each for each in members if each is not entry and not each.is_repair]
         sides = [each.order.side for each in exits if each.order.side is not None]
         sizes = [each.order.quantity for each in exits if each.order.quantity is not None]
-        if not sides or not sizes:
+        known = entry is not None or bool(sizes)
+        if not known and any(each.is_live for each in members):
             return None
+        closing = tuple(each for each in members if each is not entry)
         return ExitGroup(
-            symbol=watch.intent.symbol or exits[0].order.symbol,
-            exit_side=sides[0],
-            filled=max(sizes),
-            members=members,
-            wants_stop=any(is_stop(each.order) for each in exits),
+            symbol=watch.intent.symbol or members[0].order.symbol,
+            exit_side=next(iter(sides), OrderSide.SELL),
+            filled=max(sizes, default=ZERO) if entry is None else entry.filled,
+            # Of what nobody knows the size of, and has ended, there is nothing to say.
+            members=closing if known else (),
+            wants_stop=known and any(is_stop(each.order) for each in exits),
+            entry=None if entry is None else entry.order,
+            entry_is_live=entry is not None and entry.is_live,
         )
 
     def _member(self, order_id: str, orders: Mapping[str, Order]) -> Member | None:
@@ -205,8 +214,22 @@ class ExitReader:
         order = None if state is None else _merged(state, orders)
         if state is None or order is None:
             return None
-        is_live = order.status in LIVE_STATUSES and _is_listed(order.order_id, orders)
+        if order.status in LIVE_STATUSES and not _is_listed(order.order_id, orders):
+            order, is_live = self._read_again(order)
+        else:
+            is_live = order.status in LIVE_STATUSES
         return Member(order=order, filled=self._filled_of(state, order), is_live=is_live)
+
+    def _read_again(self, order: Order) -> tuple[Order, bool]:
+        """Return an exit that the lists do not show, and whether it lives all the same."""
+        broker = self._context.broker
+        try:
+            shown = read("get_order", lambda: broker.get_order(order.order_id))
+        except BrokerageError:
+            # The lists are complete: by them it does not live.
+            return order, False
+        order = order_after_report(order, shown)
+        return order, order.status in LIVE_STATUSES
 
     def _sent_member(
         self,

@@ -41,6 +41,7 @@ from bot_v2.orchestration.execution.exit_waits import Waits, grace_of, lag_of
 from bot_v2.orchestration.execution.fingerprint import ZERO
 from bot_v2.orchestration.execution.placing import Placer
 from bot_v2.orchestration.execution.reading import read
+from bot_v2.orchestration.execution.sending import PASSING
 from bot_v2.orchestration.execution.settings import ExitPolicy
 from bot_v2.orchestration.journal.records import Entry, IntentState, Phase
 from bot_v2.orchestration.journal.watch_records import (
@@ -100,14 +101,14 @@ class ExitRepairer:
         Raises:
             OrderJournalError: the journal cannot be read.
         """
-        context, record = self._context, watch.watch
+        record = watch.watch
         repairs = []
         for repair in record.repairs:
             client_order_id = repair.client_order_id
             if client_order_id is None or repair.failure:
                 repairs.append(repair)
                 continue
-            state = context.journal.find(context.intent_id(client_order_id))
+            state = self._find(repair)
             failure = ""
             if state is None:
                 # Its process died before it was journalled as an order, and so before the send.
@@ -183,7 +184,7 @@ class ExitRepairer:
                 if alarm.cause not in causes:
                     continue
                 if causes is EXCESSIVE:
-                    plan = self._plan_excess(watch, look, alarm, position)
+                    plan = self._plan_excess(look, alarm, position)
                 elif causes is UNPROTECTED:
                     plan = self._plan_protection(watch, look, alarm)
                 else:
@@ -193,14 +194,12 @@ class ExitRepairer:
 
     # What can be done
 
-    def _plan_excess(
-        self, watch: IntentState, look: Look, alarm: ExitAlarm, position: Decimal | None
-    ) -> _Plan | None:
+    def _plan_excess(self, look: Look, alarm: ExitAlarm, position: Decimal | None) -> _Plan | None:
         side = OPPOSITE[look.group.exit_side]
         turned = ZERO if position is None else EXACT.minus(look.group.held(position))
         quantity = min(alarm.quantity, max(turned, ZERO))
         # Where the position is not turned there is nothing that closing would mend.
-        return self._plan_close(watch, look, alarm, side, quantity) if quantity else None
+        return self._plan_close(look, alarm, side, quantity) if quantity else None
 
     def _plan_smaller(self, watch: IntentState, look: Look, alarm: ExitAlarm) -> _Plan | None:
         member = look.group.find(alarm.order_ids)
@@ -229,8 +228,8 @@ class ExitRepairer:
                 # Nothing is sent before it has ended.
                 return self._plan_cancel(watch, look, alarm, member.order)
         if self._context.settings.exit_policy is ExitPolicy.CLOSE_POSITION:
-            return self._plan_close(watch, look, alarm, group.exit_side, alarm.quantity)
-        return self._plan_stop(watch, look, alarm)
+            return self._plan_close(look, alarm, group.exit_side, alarm.quantity)
+        return self._plan_stop(look, alarm)
 
     def _plan_cancel(
         self, watch: IntentState, look: Look, alarm: ExitAlarm, order: Order
@@ -254,9 +253,9 @@ class ExitRepairer:
         )
 
     def _plan_close(
-        self, watch: IntentState, look: Look, alarm: ExitAlarm, side: OrderSide, quantity: Decimal
+        self, look: Look, alarm: ExitAlarm, side: OrderSide, quantity: Decimal
     ) -> _Plan | None:
-        if not self._may_place(watch, look, alarm, RepairKind.CLOSE):
+        if not self._may_place(look, alarm, RepairKind.CLOSE):
             return None
         client_order_id = self._context.new_id()
         return _Plan(
@@ -271,9 +270,9 @@ class ExitRepairer:
             ),
         )
 
-    def _plan_stop(self, watch: IntentState, look: Look, alarm: ExitAlarm) -> _Plan | None:
+    def _plan_stop(self, look: Look, alarm: ExitAlarm) -> _Plan | None:
         terms = stop_terms(look.group)
-        if terms is None or not self._may_place(watch, look, alarm, RepairKind.STOP):
+        if terms is None or not self._may_place(look, alarm, RepairKind.STOP):
             return None
         guard = close_guard_of(self._context.broker) is CloseGuard.ATOMIC and _takes_guard(look)
         client_order_id = self._context.new_id()
@@ -318,19 +317,17 @@ class ExitRepairer:
             order_id=order_id,
         )
 
-    def _may_place(
-        self, watch: IntentState, look: Look, alarm: ExitAlarm, kind: RepairKind
-    ) -> bool:
-        """Whether one more order may be placed: few in all, and none that was refused before."""
+    def _may_place(self, look: Look, alarm: ExitAlarm, kind: RepairKind) -> bool:
+        """Whether one more order may be placed: few in all, and none that was refused for good."""
         placed = [
             each
-            for each in watch.watch.repairs
-            if each.client_order_id is not None and each.failure != NEVER_SENT
+            for each in look.sent
+            if each.repair.failure != NEVER_SENT and not _wants_no_guard(each.state)
         ]
         refused = {
             (each.repair.key, each.repair.kind)
             for each in look.sent
-            if each.state is not None and each.state.phase is Phase.REJECTED
+            if each.state is not None and _is_for_good(each.state)
         }
         few = len(placed) < self._context.settings.max_repairs
         return few and (alarm.key, kind) not in refused
@@ -341,10 +338,16 @@ class ExitRepairer:
         self, watch: IntentState, record: WatchRecord, repair: Repair, error: BrokerageError
     ) -> None:
         failed = attrs.evolve(repair, failure=error.message)
-        if repair.kind is not RepairKind.RESIZE:
-            # An exit that cannot be made smaller is cancelled.
+        # An exit that cannot be made smaller is cancelled; an order goes without its guard.
+        if repair.kind is not RepairKind.RESIZE and not _wants_no_guard(self._find(repair)):
             self._tell_failure(watch, repair, error)
         self._write(watch, attrs.evolve(record, repairs=(*record.repairs[:-1], failed)))
+
+    def _find(self, repair: Repair) -> IntentState | None:
+        client_order_id = repair.client_order_id
+        if client_order_id is None:
+            return None
+        return self._context.journal.find(self._context.intent_id(client_order_id))
 
     def _tell_failure(self, watch: IntentState, repair: Repair, error: BrokerageError) -> None:
         what = f"{ExitCause.REPAIR_FAILED.value}: {repair.kind.value} for {repair.key}"
@@ -372,9 +375,19 @@ class ExitRepairer:
         self._context.journal.append(watch.intent.intent_id, entry)
 
 
+def _is_for_good(state: IntentState) -> bool:
+    """Whether another order like this one would have no effect either."""
+    is_over = state.phase in (Phase.REJECTED, Phase.NOT_SENT)
+    return is_over and not (isinstance(state.error, PASSING) or _wants_no_guard(state))
+
+
+def _wants_no_guard(state: IntentState | None) -> bool:
+    """Whether the broker has refused an order because it was reduce-only, before it was sent."""
+    request = None if state is None else state.intent.request
+    is_guarded = request is not None and request.reduce_only
+    return is_guarded and state is not None and isinstance(state.error, UnsupportedOperationError)
+
+
 def _takes_guard(look: Look) -> bool:
     """Whether the broker has not refused a reduce-only order of ours so far."""
-    return not any(
-        each.state is not None and isinstance(each.state.error, UnsupportedOperationError)
-        for each in look.sent
-    )
+    return not any(_wants_no_guard(each.state) for each in look.sent)

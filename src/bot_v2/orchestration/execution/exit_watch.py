@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from bot_v2.features.brokerages.core.errors import BrokerageError
+from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
 from bot_v2.orchestration.execution.context import ExecutionContext
 from bot_v2.orchestration.execution.events import EventKind, ExecutionEvent, ExitAlarm
@@ -41,6 +42,9 @@ from bot_v2.orchestration.journal.watch_records import Suspicion, WatchRecord
 
 STEPS_MAX: Final = 6
 """How many steps of a repair are taken in one go at most."""
+
+LOOKS: Final = 2
+"""How many looks have to show something."""
 
 _OVER: Final = "over"
 """The key under which it is kept since when nothing is left to watch."""
@@ -135,7 +139,7 @@ class ExitWatch:
             return result
         if watch is None or watch.is_final:
             return result
-        standing = [key for key in watch.watch.told if watch.watch.since(key) is not None]
+        standing = [key for key in watch.watch.told if watch.watch.find(key) is not None]
         if not standing:
             return result
         return attrs.evolve(result, message=f"{result.message}; ALARM: {', '.join(standing)}")
@@ -186,6 +190,17 @@ class ExitWatch:
             return context.journal.find(context.watch_id(intent.client_order_id))
         return None if intent.belongs_to is None else context.journal.find(intent.belongs_to)
 
+    def expect(self, fills: Iterable[Fill]) -> None:
+        """Take up the watches of executions that are about to be booked.
+
+        In this order a process that dies in between leaves a watch that looks for them.
+        """
+        context = self._context
+        for order_id in dict.fromkeys(fill.order_id for fill in fills):
+            state = context.journal.find_by_order(context.scope, order_id)
+            if state is not None:
+                self._reopen(state)
+
     def _reopen(self, state: IntentState) -> None:
         """Take up a watch that was over, as something more was filled since."""
         try:
@@ -218,8 +233,10 @@ class ExitWatch:
                 self._keep(watch, record)
                 return told
             record, alarms = self._weigh(watch, record, look, judgement)
-            since = record.since(_OVER)
-            if since is not None and self._is_confirmed(watch, _OVER, since, looked_at):
+            over = record.find(_OVER)
+            # What is suspected, and not known yet, keeps it going.
+            is_settled = len(alarms) == len(judgement.dangers)
+            if is_settled and over is not None and self._is_confirmed(watch, over, looked_at):
                 self._waits.forget(watch_id)
                 self._write(watch, record, "nothing is left to watch", phase=Phase.ENDED)
                 return Watched(alarms=(*told.alarms, *alarms))
@@ -249,18 +266,16 @@ class ExitWatch:
         self, watch: IntentState, record: WatchRecord, look: Look, judgement: Judgement
     ) -> tuple[WatchRecord, tuple[ExitAlarm, ...]]:
         """Return what is known by now, and what is confirmed; what is news of that is told."""
-        now = self._context.runtime.clock()
         keys = [danger.key for danger in judgement.dangers]
         if judgement.is_over:
             keys.append(_OVER)
-        suspicions = tuple(Suspicion(key=key, since=record.since(key) or now) for key in keys)
-        record = attrs.evolve(record, suspicions=suspicions)
+        suspicions = [self._suspect(watch, record, key, look.looked_at) for key in keys]
+        record = attrs.evolve(record, suspicions=tuple(suspicions))
         alarms = []
-        for danger in judgement.dangers:
-            since = record.since(danger.key) or now
-            if not self._is_confirmed(watch, danger.key, since, look.looked_at):
+        for danger, suspicion in zip(judgement.dangers, suspicions, strict=False):
+            if not self._is_confirmed(watch, suspicion, look.looked_at):
                 continue
-            alarm = self._alarm(watch, danger, look.group, judgement.position, since)
+            alarm = self._alarm(watch, danger, look.group, judgement.position, suspicion.since)
             alarms.append(alarm)
             self._tell(watch, record, alarm)
         told = dict.fromkeys((*record.told, *(alarm.key for alarm in alarms)))
@@ -312,11 +327,27 @@ class ExitWatch:
             )
         )
 
-    def _is_confirmed(
-        self, watch: IntentState, key: str, since: datetime, looked_at: timedelta
-    ) -> bool:
+    def _suspect(
+        self, watch: IntentState, record: WatchRecord, key: str, looked_at: timedelta
+    ) -> Suspicion:
+        """Return what is suspected after a look that shows it."""
+        known, watch_id, shown = record.find(key), watch.intent.intent_id, f"{key} is shown"
+        if known is None:
+            # Where the broker shows things late, the first look can be behind what it is about.
+            now = self._context.runtime.clock()
+            self._waits.start(watch_id, shown, now, self._lag)
+            return Suspicion(key=key, since=now, looks=0 if self._lag else 1)
+        is_late = self._waits.is_over(watch_id, shown, known.since, self._lag, looked_at)
+        if known.looks >= LOOKS or not is_late:
+            return known
+        return attrs.evolve(known, looks=known.looks + 1)
+
+    def _is_confirmed(self, watch: IntentState, suspicion: Suspicion, looked_at: timedelta) -> bool:
         watch_id = watch.intent.intent_id
-        return self._waits.is_over(watch_id, key, since, self._grace, looked_at)
+        lasted = self._waits.is_over(
+            watch_id, suspicion.key, suspicion.since, self._grace, looked_at
+        )
+        return lasted and suspicion.looks >= LOOKS
 
     def _look_again_at(
         self, watch: IntentState, record: WatchRecord, looked_at: timedelta

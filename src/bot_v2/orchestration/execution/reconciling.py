@@ -101,7 +101,8 @@ class Reconciler:
         context, order = self._context, event.order
         failed: list[FailedRead] = []
         if event.fill is not None:
-            self._books.keep([event.fill])
+            known = context.journal.list_fills(context.scope, event.fill.order_id)
+            self._books.keep([event.fill], known)
         state = context.journal.find_by_order(context.scope, order.order_id)
         changed = []
         if state is not None:

@@ -51,6 +51,8 @@ class Suspicion:
     """The cause, and the orders concerned."""
     since: datetime
     """When the look that showed it first was over."""
+    looks: int = 0
+    """How many looks showed it that were late enough to show what had been so before."""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,9 +88,9 @@ class WatchRecord:
     is_dismissed: bool = False
     """Whether a person said that it is not to be watched: it is not taken up again."""
 
-    def since(self, key: str) -> datetime | None:
-        """Return since when something is suspected. None: it is not."""
-        return next((each.since for each in self.suspicions if each.key == key), None)
+    def find(self, key: str) -> Suspicion | None:
+        """Return what is suspected. None: it is not."""
+        return next((each for each in self.suspicions if each.key == key), None)
 
 
 NOTHING_SEEN: Final = WatchRecord()

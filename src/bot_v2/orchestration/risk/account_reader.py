@@ -18,7 +18,7 @@ import attrs
 from bot_v2.features.brokerages.core.account_summary import AccountSummary
 from bot_v2.features.brokerages.core.capabilities import SupportsAccountSummary, supports
 from bot_v2.features.brokerages.core.decimals import EXACT
-from bot_v2.features.brokerages.core.errors import UnsupportedOperationError
+from bot_v2.features.brokerages.core.errors import BrokerageError, UnsupportedOperationError
 from bot_v2.features.brokerages.core.order_status import LIVE_STATUSES
 from bot_v2.features.brokerages.core.orders import Order
 from bot_v2.orchestration.execution.reading import read, signed_quantity
@@ -75,6 +75,7 @@ class AccountReader:
         self._currency = currency
         self._lock = threading.Lock()
         self._latest: AccountState | None = None
+        self._failure: tuple[datetime, BrokerageError] | None = None
         self._told_currency: str | None = None
 
     @property
@@ -97,17 +98,26 @@ class AccountReader:
         """Return a look that began at or after a moment; one that is at hand, or a new one.
 
         Raises:
-            BrokerageError: a read failed.
+            BrokerageError: a read failed, now or in a look that was waited for.
         """
+        asked_at = self._clock()
         with self._lock:
             known = self._latest
-            if known is None or known.began_at < since:
-                known = self._latest = self._look()
+            if known is not None and known.began_at >= since:
+                return known
+            if self._failure is not None and self._failure[0] >= asked_at:
+                # Whoever waited for a read that timed out does not wait for another one.
+                raise self._failure[1]
+            began_at = self._clock()
+            try:
+                known = self._latest = self._look(began_at)
+            except BrokerageError as error:
+                self._failure = (self._clock(), error)
+                raise
             return known
 
-    def _look(self) -> AccountState:
+    def _look(self, began_at: datetime) -> AccountState:
         broker = self._broker
-        began_at = self._clock()
         with self._store.turn() as book:
             releases = book.releases()
             ours = {each.client_order_id for each in book.list_held(self._scope)}

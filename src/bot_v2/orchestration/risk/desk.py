@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot_v2.features.brokerages.core.errors import BrokerUnavailableError, Outcome
 from bot_v2.orchestration.journal.journal import Scope
-from bot_v2.orchestration.risk.exposure import AccountState
+from bot_v2.orchestration.risk.exposure import AccountState, Reservation
 from bot_v2.orchestration.risk.limits import RiskLimits
 from bot_v2.orchestration.risk.standing import Level
 from bot_v2.orchestration.risk.store import ReservationStore
@@ -43,6 +43,28 @@ class RiskDesk:
         """
         with self._lock:
             self._looks[scope] = look
+
+    def list_held(self) -> list[Reservation]:
+        """Return what is held of all accounts, by whichever process.
+
+        Raises:
+            OrderJournalError: the store cannot be read.
+        """
+        with self.store.turn() as book:
+            return book.list_held()
+
+    def give_back(self, reservation: Reservation, at: datetime) -> None:
+        """Give a reservation back on a person's word: its journal is lost, and its order is over.
+
+        Args:
+            reservation: as `list_held` gave it.
+            at: the present moment.
+
+        Raises:
+            OrderJournalError: the store cannot be written.
+        """
+        with self.store.turn() as book:
+            book.release(reservation.scope, reservation.client_order_id, at, None)
 
     def forget_account(self, scope: Scope) -> None:
         """Leave an account out of the limits on all accounts: it is not traded any more.

@@ -128,7 +128,7 @@ def kill_switch_file(environ: Mapping[str, str] | None = None) -> Path:
         from platformdirs import user_state_path
     except ImportError as error:
         raise MissingDependencyError(
-            f"to find the user's state folder: pip install 'bot-v2[cli]', or set {VARIABLE}",
-            extra="cli",
+            f"to find the user's state folder: pip install 'bot-v2[journal]', or set {VARIABLE}",
+            extra="journal",
         ) from error
     return user_state_path("bot-v2", appauthor=False) / NAME

@@ -184,7 +184,7 @@ def risk_limits(texts: Mapping[str, object], where: str = "risk") -> RiskLimits:
         texts: the value of each limit by its name in `RiskLimits`; numbers as text, such as "0.02",
             or as an exact Decimal or int; `allowed_symbols` as a list, or as text with commas;
             `currency_rates` as a mapping. What is absent, None or empty is no limit.
-        where: what the mapping is called, for the error: `brokers.alpaca.risk`.
+        where: what the mapping is called, for the error: `brokers.acme.risk`.
 
     Raises:
         InvalidFieldError: names the limit, its value and what is accepted.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,8 +45,9 @@ class SqlReservations:
         from bot_v2.orchestration.risk import sql_book
 
         self._book = sql_book
-        self._turnstile: Turnstile | None = None
         self._engine: Engine = store.engine
+        # Threads of a process wait for each other without a connection: there are only so many.
+        self._turnstile = Turnstile(None)
         if not isinstance(store, PostgresStore):
             self._turnstile = _turnstile(store.engine)
             self._engine = _shared_file(store.engine)
@@ -74,27 +75,23 @@ class SqlReservations:
 
         if self._is_closed:
             raise OrderJournalError("the store of reservations is closed")
-        with ExitStack() as held:
-            if self._turnstile is not None:
-                held.enter_context(self._turnstile.turn())
-            try:
-                with self._engine.begin() as connection:
-                    self._book.take_turn(connection)
-                    yield connection
-            except DBAPIError as error:
-                cause = type(error.orig).__name__
-                raise OrderJournalError(
-                    f"the store of reservations failed: {cause}: {error.orig}"
-                ) from error
-            except SQLAlchemyError as error:
-                raise OrderJournalError(f"the store of reservations failed: {error}") from error
+        try:
+            with self._turnstile.turn(), self._engine.begin() as connection:
+                self._book.take_turn(connection)
+                yield connection
+        except DBAPIError as error:
+            cause = type(error.orig).__name__
+            raise OrderJournalError(
+                f"the store of reservations failed: {cause}: {error.orig}"
+            ) from error
+        except SQLAlchemyError as error:
+            raise OrderJournalError(f"the store of reservations failed: {error}") from error
 
     def close(self) -> None:
         """Let go of it. Twice is harmless."""
         self._is_closed = True
         self._engine.dispose()
-        if self._turnstile is not None:
-            self._turnstile.close()
+        self._turnstile.close()
 
 
 def _turnstile(engine: Engine) -> Turnstile:

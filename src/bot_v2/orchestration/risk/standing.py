@@ -25,7 +25,7 @@ class Level:
     """Limits, and for what they are."""
 
     name: str
-    """For people: `coinbase`, or `all accounts`."""
+    """For people: the brokerage's name, or `all accounts`."""
     limits: RiskLimits
     """What is to be kept to."""
     scope: Scope | None

@@ -122,7 +122,7 @@ class MemoryReservations:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._book = _MemoryBook()
 
     @contextmanager

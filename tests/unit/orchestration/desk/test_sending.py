@@ -108,7 +108,7 @@ class TestOneOrder:
     def test_a_rule_whose_account_cannot_is_passed_over(self, make: Desk) -> None:
         """Neither an account that lacks an ability nor one without the product is taken."""
         weak = PaperAccount()
-        weak.capabilities = frozenset({Capability.FILLS})  # type: ignore[misc]
+        weak.capabilities = frozenset({Capability.FILLS})  # type: ignore[misc]  # a test's own adapter
         routes = [Route(broker="weak"), Route(broker="b")]
         manager = make(a=PaperAccount(), weak=weak, b=PaperAccount(), routes=routes)
         bracket = buy("0.1", stop_loss=StopLoss(stop_price=D("900.00")), **RESTING)
@@ -149,7 +149,7 @@ class TestOneOrder:
         account = PaperAccount()
         euros = Margin(currency="EUR", buying_power=D(10**6))
         monkeypatch.setattr(account, "get_margin", lambda: euros, raising=False)
-        account.capabilities = account.capabilities | {Capability.MARGIN}  # type: ignore[misc]
+        account.capabilities = account.capabilities | {Capability.MARGIN}  # type: ignore[misc]  # a test's own adapter
         manager = make(a=account, b=PaperAccount("10"))
         assert manager.submit(buy("0.0001"), by_margin=True).broker == "b"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -395,6 +395,31 @@ def orders_are_changed_untied() -> Iterator[None]:
 def first_end_is_the_last_word() -> Iterator[None]:
     """An order that has ended is not read again, though a fill of it may not be shown yet."""
     with instead(context, "_shows_all", lambda context, order: True):
+        yield
+
+
+@bug(Breach.FALSE_ANSWER, Breach.FALSE_END, first=118900)
+def executions_of_any_order_count() -> Iterator[None]:
+    """An execution without an id is evidence though its order cannot be read."""
+
+    def look_at_fills(
+        self: Any, intent: Intent, listed: object, candidates: dict[str, Any], failures: list[Any]
+    ) -> None:
+        del listed
+        if self._context.fills is None:
+            return
+        try:
+            fills = self._context.fills.list_fills(intent.created_at - self._margin)
+        except BrokerageError as error:
+            failures.append(error)
+            return
+        for order_id in self._orders_of(intent, fills):
+            if order_id not in candidates:
+                candidates[order_id] = None
+                with suppress(BrokerageError):
+                    candidates[order_id] = self._context.broker.get_order(order_id)
+
+    with instead(evidence.EvidenceReader, "_look_at_fills", look_at_fills):
         yield
 
 

@@ -63,20 +63,22 @@ def _without_grace(kind: Any) -> Any:
 @bug("test_one_look_proves_nothing")
 def one_look_is_enough() -> Iterator[None]:
     """What one look shows is believed at once."""
-    with _without_grace(exit_watch.ExitWatch):
+    with _without_grace(exit_watch.ExitWatch), instead(exit_watch, "LOOKS", 1):
         yield
 
 
 @bug("test_the_bound_holds_where_the_broker_shows_things_late")
 def the_lag_is_ignored() -> Iterator[None]:
     """How long the broker takes to show things is not waited for."""
-    real = exit_watch.ExitWatch.__init__
 
-    def init(self: Any, account: Any, repairer: Any, waits: Any) -> None:
-        real(self, account, repairer, waits)
-        self._grace = timedelta(seconds=account.settings.exit_grace_s)
+    def grace_of(account: Any) -> timedelta:
+        return timedelta(seconds=account.settings.exit_grace_s)
 
-    with instead(exit_watch.ExitWatch, "__init__", init):
+    with (
+        instead(exit_watch, "lag_of", lambda account: timedelta(0)),
+        instead(exit_watch, "grace_of", grace_of),
+        instead(exit_repair, "lag_of", lambda account: timedelta(0)),
+    ):
         yield
 
 

@@ -62,7 +62,7 @@ def test_a_repair_that_is_not_shown_yet_is_not_repeated() -> None:
     desk.start()
     drop(desk)
     desk.bad.stale_position = desk.broker.get_position(SYMBOL)
-    for _ in range(3):
+    for _ in range(4):
         desk.look(30.0)
     assert (len(desk.sent), desk.position) == (1, D(0))
     desk.bad.hidden.add("o-000003")

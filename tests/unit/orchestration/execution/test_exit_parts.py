@@ -16,6 +16,8 @@ from bot_v2.features.brokerages.core.interfaces import (
     OrderSide,
     OrderStatus,
     OrderType,
+    StopLoss,
+    TakeProfit,
     UnsupportedOperationError,
 )
 from bot_v2.orchestration.execution.events import EventKind
@@ -371,3 +373,64 @@ def test_a_pair_of_unknown_size_is_followed_and_not_judged() -> None:
     assert desk.executor.adopt(foreign).success
     desk.confirm()
     assert desk.alarms == []
+    ended = attrs.evolve(unsized, status=OrderStatus.FILLED, filled_quantity=QUANTITY)
+    desk.bad.extra["x-1"] = ended
+    desk.confirm()
+    assert desk.alarms == []
+    assert desk.executor.list_open() == []
+    assert desk.journal.list_open(desk.executor.scope) == []
+
+
+def test_a_stop_that_no_list_shows_and_a_read_does_is_there() -> None:
+    """A list that leaves out what the broker shows by its id proves nothing."""
+    desk = WatchDesk(ExitPolicy.REPLACE_STOP)
+    desk.enter()
+    desk.look()
+    desk.bad.hidden.add(desk.stop().order_id)
+    desk.confirm()
+    assert (desk.alarms, desk.sent) == ([], [])
+
+
+def test_a_watch_does_not_end_on_what_is_only_suspected() -> None:
+    """A late fill is heard of when all seemed over, and the position that is read is behind."""
+    desk = WatchDesk(ExitPolicy.CLOSE_POSITION)
+    desk.enter(take_profit=None)
+    stop = desk.stop().order_id
+    desk.venue.fill(stop, QUANTITY, D(80))
+    desk.look()
+    desk.venue.late_fill(stop, D(1), D(80))
+    real = desk.bad.inner.get_position
+    desk.bad.inner.get_position = lambda symbol: None
+    desk.look(GRACE_S)
+    desk.bad.inner.get_position = real
+    desk.confirm()
+    assert [alarm.cause for alarm in desk.alarms] == [ExitCause.EXIT_OVERFILLED]
+    assert desk.position == 0
+
+
+def test_an_entry_of_a_person_is_watched_with_its_exits_once_it_is_adopted() -> None:
+    """Where they share a group, the entry is told from its exits, and its stop sent again."""
+    desk = WatchDesk(ExitPolicy.REPLACE_STOP)
+    by_hand = buy(
+        type=OrderType.LIMIT,
+        price=D(90),
+        client_order_id="by-hand",
+        take_profit=TakeProfit(price=D(120)),
+        stop_loss=StopLoss(stop_price=D(80)),
+    )
+    entry = desk.broker.place_order(by_hand).order_id or ""
+    desk.bad.groups[entry] = "g-000001"
+    (foreign,) = desk.look().foreign_orders or ()
+    assert desk.executor.adopt(foreign).success
+    desk.confirm()
+    desk.venue.set_market(SYMBOL, D(89), D(90), D(1000))
+    desk.confirm()
+    assert desk.alarms == []
+    stop = desk.stop()
+    desk.broker.cancel_order(stop.order_id)
+    desk.confirm()
+    (alarm,) = desk.alarms
+    assert (alarm.cause, alarm.order_ids) == (ExitCause.STOP_ENDED, (stop.order_id,))
+    assert alarm.entry is not None
+    assert alarm.entry.order_id == entry
+    assert [(each.stop_price, each.quantity) for each in desk.sent] == [(D(80), QUANTITY)]

@@ -532,3 +532,24 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     """An executor that would never wait, or never end, cannot be made."""
     with pytest.raises(InvalidFieldError):
         ExecutorSettings(**wrong)
+
+
+def test_a_late_fill_is_not_lost_where_the_process_dies_as_it_is_booked() -> None:
+    """The next process follows the order again, and knows what was filled of it."""
+    desk = Desk()
+    resting = desk.executor.submit(rest(client_order_id="one"))
+    order_id = resting.order_id or ""
+    desk.executor.cancel(order_id)
+    for _ in range(2):
+        desk.executor.reconcile()
+    desk.venue.late_fill(order_id, D("0.1"), D(50))
+    # Here the process dies: the execution is booked, and its order is not followed any more.
+    desk.executor._books.book([])
+    desk.start()
+    desk.executor.recover()
+    state = desk.executor.find("one")
+    assert state is not None
+    assert state.order is not None
+    assert (state.phase, state.order.filled_quantity) == (Phase.ENDED, D("0.1"))
+    assert desk.gate.held == set()
+    assert desk.executor.list_open() == []

@@ -36,11 +36,11 @@ from bot_v2.orchestration.execution.fingerprint import difference, expected_posi
 from bot_v2.orchestration.execution.report import ReconciliationReport
 from bot_v2.orchestration.execution.runtime import ThreadRuntime, fresh_from
 from bot_v2.orchestration.execution.statistics import statistics_of
-from bot_v2.orchestration.journal.records import Baseline, IntentState
+from bot_v2.orchestration.journal.records import Baseline, IntentState, Phase
 from bot_v2.simulation.clock import utc_now
 from bot_v2.simulation.faults import Fault
 from bot_v2.testing.schedules.world import World
-from tests.unit.orchestration.execution.desk import SYMBOL, Desk, buy
+from tests.unit.orchestration.execution.desk import SYMBOL, Desk, buy, rest
 from tests.unit.orchestration.journal.test_journals import NOW, fill, intent
 
 NEW_YORK = OrderHistory(
@@ -181,20 +181,40 @@ def test_where_no_id_is_kept_the_order_is_found_by_what_it_is() -> None:
     assert result.order_id == "o-000003"
 
 
-def test_an_execution_alone_is_evidence() -> None:
-    """An order that the broker no longer shows is found by its execution."""
-    desk = Desk()
-    without_ids(desk)
-    desk.venue.inject(Fault.DROP_AFTER_ACCEPT, "place_order")
-    desk.broker.list_orders = lambda status=None: []  # type: ignore[method-assign]  # it was forgotten
+def forget_orders(desk: Desk) -> None:
+    """Make the broker show executions, and no order."""
 
     def missing(order_id: str) -> Order:
         raise OrderNotFoundError("forgotten", order_id=order_id)
 
+    desk.venue.inject(Fault.DROP_AFTER_ACCEPT, "place_order")
+    desk.broker.list_orders = lambda status=None: []  # type: ignore[method-assign]  # it was forgotten
     desk.broker.get_order = missing  # type: ignore[method-assign]  # it was forgotten
+    lookup = attrs.evolve(desk.broker.idempotency, scope=IdempotencyScope.TAG_ONLY)
+    if desk.broker.idempotency.scope is not IdempotencyScope.NONE:
+        desk.broker.idempotency = lookup  # type: ignore[misc]  # another kind of broker
+        desk.broker.capabilities = frozenset({Capability.FILLS})  # type: ignore[misc]  # no look-up
+    desk.start()
+
+
+def test_an_execution_with_our_id_is_evidence() -> None:
+    """An order that the broker no longer shows is found by an execution that carries its id."""
+    desk = Desk()
+    forget_orders(desk)
     result = desk.executor.submit(buy())
     assert result.success
     assert result.order is None
+
+
+def test_an_execution_without_an_id_is_none_where_its_order_cannot_be_read() -> None:
+    """It can be of any order of that side: a person is asked, and nothing is sent again."""
+    desk = Desk()
+    without_ids(desk)
+    forget_orders(desk)
+    result = desk.executor.submit(buy())
+    assert isinstance(result.error, OrderOutcomeUnknownError)
+    assert "forgotten" in result.error.message
+    assert len(desk.venue.orders_received()) == 1
 
 
 def test_a_position_that_moved_speaks_against_absence() -> None:
@@ -321,3 +341,26 @@ def test_what_was_sent_by_another_process_is_waited_for(sent_s: float, waits_s: 
     sent_by = world.clock() + timedelta(seconds=sent_s)
     fresh = fresh_from(world, sent_by, timedelta(seconds=10))
     assert fresh - world.elapsed() == timedelta(seconds=waits_s)
+
+
+def test_an_order_that_ended_is_read_again_where_reads_lag() -> None:
+    """Where no execution would tell of a late fill, an end counts when the lag has passed."""
+    desk = Desk()
+    lagging = attrs.evolve(desk.broker.idempotency, visibility_lag_s=5.0)
+    desk.broker.idempotency = lagging  # type: ignore[misc]  # another kind of broker
+    desk.broker.capabilities = frozenset({Capability.ORDER_LOOKUP})  # type: ignore[misc]  # no executions
+    executor = desk.start()
+    placed = executor.submit(rest(client_order_id="one"))
+    assert placed.order_id is not None
+    assert executor.cancel(placed.order_id).success
+    phases = []
+    for wait_s in (0.0, 4.0, 2.0):
+        desk.world.wait(wait_s)
+        executor.reconcile()
+        state = executor.find("one")
+        assert state is not None
+        assert state.order is not None
+        assert state.order.status is OrderStatus.CANCELLED
+        phases.append(state.phase)
+    assert phases == [Phase.TAKEN, Phase.TAKEN, Phase.ENDED]
+    assert desk.gate.held == set()

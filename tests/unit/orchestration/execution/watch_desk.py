@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
@@ -13,6 +13,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     BrokerUnavailableError,
     MarketType,
     Order,
+    OrderModification,
     OrderNotFoundError,
     OrderRequest,
     OrderResult,
@@ -98,6 +99,9 @@ class OddBrokerage:
         self.extra: dict[str, Order] = {}
         self.parents: dict[str, str] = {}
         self.placed: list[OrderRequest] = []
+        self.behind: Callable[[], timedelta] = timedelta
+        self.now: Callable[[], datetime] = lambda: datetime.max.replace(tzinfo=UTC)
+        self.history: list[tuple[datetime, list[Order], Position | None]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -119,7 +123,7 @@ class OddBrokerage:
         if request.reduce_only and not self.takes_guard:
             raise UnsupportedOperationError("no reduce-only", outcome=Outcome.NOT_SENT)
         takes = attrs.evolve(request, stop_loss=None) if self._loses(request) else request
-        result: OrderResult = self.inner.place_order(takes)
+        result: OrderResult = self._done(lambda: self.inner.place_order(takes), request.symbol)
         if takes is not request and self.refuses_stop and request.stop_loss is not None:
             self.extra["x-1"] = stop_of(
                 result.order_id or "", OrderStatus.REJECTED, status_reason="no stops today"
@@ -133,9 +137,37 @@ class OddBrokerage:
     def cancel_order(self, order_id: str) -> bool:
         """Cancel."""
         self.step("cancel_order: about to leave")
-        done: bool = self.inner.cancel_order(order_id)
+        done: bool = self._done(lambda: self.inner.cancel_order(order_id))
         self.step("cancel_order: was done")
         return done
+
+    def modify_order(self, order_id: str, modification: OrderModification) -> OrderResult:
+        """Change."""
+        self.step("modify_order: about to leave")
+        done: OrderResult = self._done(lambda: self.inner.modify_order(order_id, modification))
+        self.step("modify_order: was done")
+        return done
+
+    def _done(self, write: Callable[[], Any], symbol: str = SYMBOL) -> Any:
+        try:
+            return write()
+        finally:
+            if self.history:
+                self.remember(symbol)
+
+    def remember(self, symbol: str) -> None:
+        """Keep what there is at this moment, for reads that are behind."""
+        position = self.inner.get_position(symbol)
+        self.history.append((self.now(), self.inner.list_orders(), position))
+
+    def _seen(self) -> tuple[list[Order], Position | None] | None:
+        """Return what reads show that are behind. None: they are not."""
+        behind = self.behind()
+        if not behind:
+            return None
+        until = self.now() - behind
+        seen = [each for each in self.history if each[0] <= until]
+        return (seen[-1][1], seen[-1][2]) if seen else ([], None)
 
     def _show(self, order: Order) -> Order:
         return attrs.evolve(
@@ -147,7 +179,9 @@ class OddBrokerage:
     def list_orders(self, status: OrderStatus | None = None) -> list[Order]:
         """List what is not hidden."""
         self._fails("list_orders")
-        listed = [self._show(order) for order in self.inner.list_orders(status)]
+        seen = self._seen()
+        orders = self.inner.list_orders(status) if seen is None else seen[0]
+        listed = [self._show(order) for order in orders]
         return [
             *(each for each in listed if each.order_id not in self.hidden),
             *self.extra.values(),
@@ -160,13 +194,22 @@ class OddBrokerage:
             return self.extra[order_id]
         if self.lists_only and order_id in self.hidden:
             raise OrderNotFoundError("there is no such order", order_id=order_id)
-        return self._show(self.inner.get_order(order_id))
+        seen = self._seen()
+        if seen is None:
+            return self._show(self.inner.get_order(order_id))
+        for order in seen[0]:
+            if order.order_id == order_id:
+                return self._show(order)
+        raise OrderNotFoundError("there is no such order", order_id=order_id)
 
     def get_position(self, symbol: str) -> Any:
         """Show the position, unless it is kept as a balance."""
         self._fails("get_position")
         if self.keeps_balances:
             raise UnsupportedOperationError("see get_balance")
+        seen = self._seen()
+        if seen is not None:
+            return seen[1]
         return self.stale_position or self.inner.get_position(symbol)
 
     def list_positions(self) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal as D
 from pathlib import Path
@@ -19,6 +22,7 @@ from bot_v2.features.brokerages.core.interfaces import (
     InvalidRequestError,
     MarketClosedError,
     OrderModification,
+    OrderOutcomeUnknownError,
     OrderSide,
     OrderType,
     Outcome,
@@ -29,10 +33,16 @@ from bot_v2.features.brokerages.core.interfaces import (
     UnsupportedOperationError,
 )
 from bot_v2.features.brokerages.core.market_data import MarketStatus
+from bot_v2.orchestration.execution.settings import ExecutorSettings
 from bot_v2.orchestration.journal.memory_journal import MemoryJournal
+from bot_v2.orchestration.journal.records import Phase
+from bot_v2.orchestration.order_executor import OrderExecutor
 from bot_v2.orchestration.risk.limits import ConditionCheck, RiskLimits, risk_limits
+from bot_v2.orchestration.risk.sql_store import SqlReservations
+from bot_v2.simulation.faults import Fault
 from tests.unit.orchestration.risk.bench import SYMBOL, Bench, Broker, market, order
 
+THREADS = 8
 SELL = OrderSide.SELL
 OPEN: dict[str, Any] = {"position_effect": PositionEffect.OPEN}
 
@@ -198,7 +208,9 @@ def test_the_kill_switch_lets_exits_pass_alone(tmp_path: Path) -> None:
     bench.executor.cancel(waits.order_id or "")
     refused(bench.submit("4", SELL), PermissionDeniedError)
     bench.executor.reconcile()
-    assert bench.submit("4", SELL) is None, "and is not live any more"
+    assert bench.submit("1", SELL) is None, "and is not live any more"
+    assert bench.executor.close_position(SYMBOL).success
+    assert bench.position() == 0
     bench.switch.turn_off()
     assert bench.submit("1") is None
 
@@ -469,3 +481,99 @@ def test_amounts_of_other_currencies_need_a_rate(tmp_path: Path) -> None:
     bench = Bench(tmp_path, rated)
     assert bench.submit("2") is None
     refused(bench.submit("2.1"), InvalidFieldError, "105 EUR")
+
+
+def interrupted(bench: Bench, act: Callable[[], object]) -> None:
+    """Let something happen between the read of the positions and its answer, once."""
+    real = bench.broker.list_positions
+
+    def list_positions() -> Any:
+        bench.broker.list_positions = real  # type: ignore[method-assign]  # it happens once
+        shown = real()
+        act()
+        return shown
+
+    bench.broker.list_positions = list_positions  # type: ignore[method-assign]  # in between
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+@pytest.mark.parametrize("wait_s", [0, 60])
+def test_what_is_filled_and_given_back_during_a_look_is_counted(
+    tmp_path: Path, wait_s: int, is_shared: bool
+) -> None:
+    """Neither the positions that were read nor what is held shows it, however long they took."""
+    store = SqlReservations(f"sqlite:///{tmp_path / 'risk.sqlite'}") if is_shared else None
+    bench = Bench(tmp_path, RiskLimits(max_position_value=D(1000)), store=store)
+    _, other = bench.open(bench.broker, MemoryJournal())
+
+    def buy_meanwhile() -> None:
+        assert other.submit(order("7")).success
+        for _ in range(2):
+            # The store forgets what was given back long ago, when somebody looks.
+            bench.clock.now += timedelta(seconds=wait_s)
+            assert other.submit(order("1")).success
+
+    interrupted(bench, buy_meanwhile)
+    assert bench.submit("2") is not None
+    assert bench.position() == 9
+    assert bench.submit("1") is None
+    assert bench.submit("1") is not None
+    bench.store.close()
+
+
+def test_what_nobody_knows_of_stays_held(tmp_path: Path) -> None:
+    """An order whose outcome is unknown, and one that is quarantined, until evidence settles it."""
+    bench = Bench(tmp_path, RiskLimits(max_position_value=D(1000)))
+    quick = ExecutorSettings(probe_delays_s=(0.001,), resolve_timeout_s=0.0)
+    gate, _ = bench.open(bench.broker, bench.journal)
+    executor = OrderExecutor(bench.broker, bench.journal, gate=gate, settings=quick)
+    bench.broker.venue.inject(Fault.DROP_AFTER_ACCEPT, "place_order")
+    real = bench.broker.get_order_by_client_id
+
+    def fail(client_order_id: str) -> Any:
+        # From here on nothing that would show the order can be read.
+        bench.broker.failing = {"list_orders"}
+        raise BrokerageError("the lookup does not answer")
+
+    bench.broker.get_order_by_client_id = fail  # type: ignore[method-assign]  # it cannot be read
+    result = executor.submit(order("6", client_order_id="vanished"))
+    assert isinstance(result.error, OrderOutcomeUnknownError)
+    state = executor.find("vanished")
+    assert state is not None
+    assert state.phase is Phase.QUARANTINED
+    assert bench.held == ["vanished"]
+    bench.broker.failing = set()
+    bench.clock.now += timedelta(seconds=2)
+    assert not executor.submit(order("5")).success
+    bench.broker.get_order_by_client_id = real  # type: ignore[method-assign]  # it can be again
+    executor.reconcile()
+    assert bench.held == []
+    assert bench.position() == 6
+    assert executor.submit(order("4")).success
+
+
+def test_nobody_waits_for_a_read_that_has_just_failed(tmp_path: Path) -> None:
+    """Threads that waited for a look that timed out are told so, and do not look one by one."""
+    bench = Bench(tmp_path, RiskLimits(max_position_value=D(1000)))
+    reader, asked, looks = bench.gate._reader, threading.Semaphore(0), []
+    real = reader._clock
+
+    def clock() -> Any:
+        asked.release()
+        return real()
+
+    def list_orders(status: Any = None) -> Any:
+        looks.append(status)
+        for _ in range(THREADS + 1):
+            assert asked.acquire(timeout=30)
+        raise BrokerageError("no answer in time")
+
+    reader._clock = clock
+    bench.broker.list_orders = list_orders  # type: ignore[method-assign]  # it hangs until all ask
+    with ThreadPoolExecutor(THREADS) as pool:
+        asking = [pool.submit(reader.look, bench.clock.now) for _ in range(THREADS)]
+        errors = [each.exception() for each in asking]
+    assert len(looks) == 1
+    assert {str(error) for error in errors} == {"no answer in time"}
+    del bench.broker.list_orders
+    assert bench.submit("1") is None

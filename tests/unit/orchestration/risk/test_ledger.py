@@ -153,3 +153,13 @@ def test_two_journals_do_not_meddle(tmp_path: Path, store: Flaky) -> None:
     _, other = bench.open(bench.broker, MemoryJournal())
     assert not other.submit(order("5")).success
     assert bench.held == ["admitted"]
+
+
+def test_a_person_gives_back_what_a_lost_journal_held(bench: Bench) -> None:
+    """Nobody else can know that such an order is over."""
+    bench.gate.reserve(order("6", client_order_id="admitted"))
+    _, other = bench.open(bench.broker, MemoryJournal())
+    assert not other.submit(order("5")).success
+    (held,) = bench.desk.list_held()
+    bench.desk.give_back(held, bench.clock())
+    assert other.submit(order("5")).success
