@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,21 +11,26 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 
 from bot_v2.cli.output import as_text
+from bot_v2.cli.trial_questions import (
+    ACCOUNT_READS,
+    MARKET_READS,
+    amount_of,
+    counted,
+    first_of,
+    line_of,
+    position_in_short,
+    product_in_short,
+    refuses_level,
+)
 from bot_v2.features.brokerages.core.capabilities import Capability, capabilities_of
-from bot_v2.features.brokerages.core.decimals import Rounding
 from bot_v2.features.brokerages.core.declarations import unsupported_of
 from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
     InsufficientFundsError,
     InvalidSymbolError,
-    OrderNotFoundError,
     UnsupportedOperationError,
 )
-from bot_v2.features.brokerages.core.increments import quantize_price
-from bot_v2.features.brokerages.core.order_request import OrderRequest
-from bot_v2.features.brokerages.core.order_terms import OrderSide, OrderType
 from bot_v2.features.brokerages.core.products import MarketType, Product
-from bot_v2.simulation.clock import utc_now
 
 if TYPE_CHECKING:
     from bot_v2.features.brokerages.core.brokerage import IBrokerage
@@ -39,15 +39,6 @@ _T = TypeVar("_T")
 
 LIKELY_SYMBOLS: Final = ("BTC-USD", "AAPL", "EUR-USD")
 """What is tried where nobody says which product, and the broker lists none."""
-
-NOT_PLACED: Final = "bot-v2-test"
-"""A client order id that nothing was placed under."""
-
-CANDLES_OF: Final = timedelta(days=2)
-"""How far back candles are asked for."""
-
-ORDER_STREAM_S: Final = 0.5
-"""How long the stream of orders is listened to, in seconds: nothing need happen to them."""
 
 WOULD_SEND: Final = "not tried, as it would send an order"
 ONLY_AN_ORDER_SHOWS: Final = "declared, and shown by an order alone"
@@ -111,7 +102,7 @@ class Trials:
     def run(self) -> None:
         """Try all reads, and what the declared capabilities can show without an order."""
         self._try_account()
-        listed = self._try("get_products", self.broker.get_products, _counted("products"))
+        listed = self._try("get_products", self.broker.get_products, counted("products"))
         product = self._choose(listed or [])
         if product is not None:
             self.symbol = product.symbol
@@ -132,11 +123,11 @@ class Trials:
                 self.done[-1], result=TrialResult.FAILED, found=health.error_message or "no answer"
             )
             self.done[-1] = failed
-        balances = self._try("list_balances", broker.list_balances, _counted("balances"))
+        balances = self._try("list_balances", broker.list_balances, counted("balances"))
         asset = next((one.asset for one in balances or ()), "USD")
-        self._try(f"get_balance {asset}", lambda: broker.get_balance(asset), _amount_of("total"))
-        positions = self._try("list_positions", broker.list_positions, _counted("positions"))
-        orders = self._try("list_orders", broker.list_orders, _counted("orders"))
+        self._try(f"get_balance {asset}", lambda: broker.get_balance(asset), amount_of("total"))
+        positions = self._try("list_positions", broker.list_positions, counted("positions"))
+        orders = self._try("list_orders", broker.list_orders, counted("orders"))
         if orders:
             order_id = orders[0].order_id
             self._try("get_order", lambda: broker.get_order(order_id), lambda one: one.status.value)
@@ -153,7 +144,7 @@ class Trials:
         likely = [name for name in LIKELY_SYMBOLS if name in known] or list(known)[:1]
         for name in wanted or likely or LIKELY_SYMBOLS:
             product = self._try(
-                f"get_product {name}", partial(self.broker.get_product, name), _product_in_short
+                f"get_product {name}", partial(self.broker.get_product, name), product_in_short
             )
             if product is not None:
                 return product
@@ -171,10 +162,10 @@ class Trials:
 
     def _try_market(self, symbol: str) -> None:
         broker = self.broker
-        self._try(f"get_position {symbol}", lambda: broker.get_position(symbol), _position_in_short)
+        self._try(f"get_position {symbol}", lambda: broker.get_position(symbol), position_in_short)
         self._try(f"get_price {symbol}", lambda: broker.get_price(symbol), as_text)
         for level in (1, 2, 3):
-            if any(_refuses_level(one, level) for one in unsupported_of(broker)):
+            if any(refuses_level(one, level) for one in unsupported_of(broker)):
                 self._note(f"get_orderbook level {level}", None, TrialResult.UNSUPPORTED, None, "")
                 continue
             self._try(
@@ -187,12 +178,12 @@ class Trials:
 
     def _try_capability(self, capability: Capability, product: Product | None) -> None:
         broker: Any = self.broker
-        account = _ACCOUNT_READS.get(capability)
+        account = ACCOUNT_READS.get(capability)
         if account is not None:
             operation, ask, tell = account
             self._try(operation, lambda: ask(broker), tell, capability)
             return
-        market = _MARKET_READS.get(capability)
+        market = MARKET_READS.get(capability)
         if market is None:
             text = ONLY_AN_ORDER_SHOWS
             self._note(capability.value, capability, TrialResult.NOT_TRIED, None, text)
@@ -207,7 +198,7 @@ class Trials:
         elif capability is Capability.QUOTE_STREAM:
             self._try(
                 "stream_quotes",
-                lambda: _first_of(broker.stream_quotes([product.symbol]), self.patience_s),
+                lambda: first_of(broker.stream_quotes([product.symbol]), self.patience_s),
                 lambda event: "open" if event is None else f"open; {type(event).__name__}",
                 capability,
             )
@@ -235,16 +226,18 @@ class Trials:
         try:
             answer = ask()
         except UnsupportedOperationError as error:
-            self._note(operation, capability, TrialResult.UNSUPPORTED, None, _line(error))
+            self._note(operation, capability, TrialResult.UNSUPPORTED, None, line_of(error))
             return None
         except InsufficientFundsError as error:
             took_s = time.perf_counter() - started
-            self._note(operation, capability, TrialResult.WORKS, took_s, f"answers: {_line(error)}")
+            self._note(
+                operation, capability, TrialResult.WORKS, took_s, f"answers: {line_of(error)}"
+            )
             return None
         except BrokerageError as error:
             self._last_error = error
             took_s = time.perf_counter() - started
-            text = f"{type(error).__name__}: {_line(error)}"
+            text = f"{type(error).__name__}: {line_of(error)}"
             self._note(operation, capability, TrialResult.FAILED, took_s, text)
             return None
         took_s = time.perf_counter() - started
@@ -268,207 +261,3 @@ class Trials:
                 found=found,
             )
         )
-
-
-def _line(error: BrokerageError) -> str:
-    return " ".join(error.message.split()) or type(error).__name__
-
-
-def _counted(what: str) -> Callable[[Sequence[object]], str]:
-    return lambda found: f"{len(found)} {what}"
-
-
-def _amount_of(name: str) -> Callable[[object], str]:
-    return lambda found: as_text(getattr(found, name))
-
-
-def _product_in_short(product: Product) -> str:
-    steps = f"price step {as_text(product.price_increment)}"
-    return f"{product.market_type.value} in {product.quote_currency}, {steps}"
-
-
-def _position_in_short(position: object) -> str:
-    if position is None:
-        return "flat"
-    return (
-        f"{as_text(getattr(position, 'side', None))} {as_text(getattr(position, 'quantity', None))}"
-    )
-
-
-def _refuses_level(declared: str, level: int) -> bool:
-    """Whether a declaration such as `get_orderbook:level>=3` refuses a level."""
-    method, _, argument = declared.partition(":")
-    name, least, bound = argument.partition(">=")
-    is_of_levels = method == "get_orderbook" and name == "level" and bool(least)
-    return is_of_levels and bound.isdigit() and level >= int(bound)
-
-
-def _first_of(stream: AbstractContextManager[Iterator[_T]], patience_s: float) -> _T | None:
-    """Open a stream, and return the first that it tells; None: nothing came in time.
-
-    Raises:
-        BrokerageError: it cannot be opened, or ended with an error.
-    """
-    heard: queue.SimpleQueue[_T | BrokerageError | None] = queue.SimpleQueue()
-
-    def listen(events: Iterator[_T]) -> None:
-        try:
-            heard.put(next(events, None))
-        except BrokerageError as error:
-            heard.put(error)
-
-    with stream as events:
-        threading.Thread(target=listen, args=(events,), daemon=True).start()
-        try:
-            first = heard.get(timeout=patience_s)
-        except queue.Empty:
-            return None
-    if isinstance(first, BrokerageError):
-        raise first
-    return first
-
-
-def _small_order(broker: IBrokerage, product: Product) -> OrderRequest:
-    """Return the smallest order that could be placed, for what only shows it."""
-    quantity = product.min_order_size or product.size_increment or Decimal(1)
-    price = quantize_price(product, broker.get_price(product.symbol), Rounding.DOWN)
-    return OrderRequest(
-        symbol=product.symbol,
-        side=OrderSide.BUY,
-        quantity=max(quantity, product.lot_size),
-        type=OrderType.LIMIT,
-        price=price,
-    )
-
-
-def _look_up(broker: Any) -> object:
-    """Look for an order: one that there is, else one that there cannot be."""
-    listed = broker.list_orders()
-    named = next((one.client_order_id for one in listed if one.client_order_id), None)
-    try:
-        return broker.get_order_by_client_id(named or NOT_PLACED)
-    except OrderNotFoundError:
-        if named is not None:
-            raise
-        return None
-
-
-def _login_page(broker: Any) -> str:
-    return str(broker.login_url())
-
-
-def _logged_in(_: object) -> str:
-    return "tells where to log in"
-
-
-def _candles(broker: Any, product: Product) -> Sequence[object]:
-    now = utc_now()
-    found: Sequence[object] = broker.list_candles(
-        product.symbol, timedelta(hours=1), now - CANDLES_OF, now
-    )
-    return found
-
-
-_Ask = Callable[[Any], Any]
-_AskOf = Callable[[Any, Product], Any]
-_Tell = Callable[[Any], str]
-
-_ACCOUNT_READS: Final[dict[Capability, tuple[str, _Ask, _Tell]]] = {
-    # capability: the method, how it is asked, and how the answer is told
-    Capability.ORDER_LOOKUP: (
-        "get_order_by_client_id",
-        _look_up,
-        lambda order: "tells that there is none" if order is None else order.status.value,
-    ),
-    Capability.FILLS: ("list_fills", lambda broker: broker.list_fills(), _counted("fills")),
-    Capability.ACCOUNT_SUMMARY: (
-        "get_account",
-        lambda broker: broker.get_account(),
-        lambda account: f"equity {as_text(account.equity)} {account.currency}",
-    ),
-    Capability.HOLDINGS: (
-        "list_holdings",
-        lambda broker: broker.list_holdings(),
-        _counted("holdings"),
-    ),
-    Capability.ACCOUNTS: (
-        "list_accounts",
-        lambda broker: broker.list_accounts(),
-        _counted("accounts"),
-    ),
-    Capability.LOGIN: ("login_url", _login_page, _logged_in),
-    Capability.ORDER_STREAM: (
-        "stream_orders",
-        lambda broker: _first_of(broker.stream_orders(), ORDER_STREAM_S),
-        lambda _: "open",
-    ),
-}
-
-_MARKET_READS: Final[dict[Capability, tuple[tuple[str, _AskOf, _Tell], ...]]] = {
-    # capability: each of its methods that can be asked about a product
-    Capability.MARGIN: (
-        (
-            "get_margin",
-            lambda broker, _: broker.get_margin(),
-            lambda margin: f"buying power {as_text(margin.buying_power)}",
-        ),
-        (
-            "get_order_margin",
-            lambda broker, product: broker.get_order_margin(_small_order(broker, product)),
-            lambda margin: f"buying power {as_text(margin.buying_power)}",
-        ),
-    ),
-    Capability.ORDER_PREVIEW: (
-        (
-            "preview_order",
-            lambda broker, product: broker.preview_order(_small_order(broker, product)),
-            lambda _: "shown, not placed",
-        ),
-    ),
-    Capability.QUOTES: (
-        (
-            "get_quote",
-            lambda broker, product: broker.get_quote(product.symbol),
-            lambda quote: f"bid {as_text(quote.bid)}, ask {as_text(quote.ask)}",
-        ),
-    ),
-    Capability.TRADES: (
-        (
-            "list_trades",
-            lambda broker, product: broker.list_trades(product.symbol, 10),
-            _counted("trades"),
-        ),
-    ),
-    Capability.CANDLES: (("list_candles", _candles, _counted("candles of an hour")),),
-    Capability.OPTION_CHAINS: (
-        (
-            "list_option_contracts",
-            lambda broker, product: broker.list_option_contracts(product.symbol),
-            _counted("contracts"),
-        ),
-    ),
-    Capability.SYMBOL_SEARCH: (
-        (
-            "list_symbol_matches",
-            lambda broker, product: broker.list_symbol_matches(product.symbol),
-            _counted("products"),
-        ),
-    ),
-    Capability.MARKET_STATUS: (
-        (
-            "get_market_status",
-            lambda broker, product: broker.get_market_status(product.symbol),
-            lambda status: (
-                "open" if status.is_open else f"closed until {as_text(status.next_open)}"
-            ),
-        ),
-    ),
-    Capability.FEES: (
-        (
-            "get_fees",
-            lambda broker, product: broker.get_fees(product.symbol),
-            lambda fees: f"maker {as_text(fees.maker)}, taker {as_text(fees.taker)}",
-        ),
-    ),
-    Capability.QUOTE_STREAM: (),
-}
