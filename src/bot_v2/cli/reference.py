@@ -53,11 +53,11 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
   with 7 when a read failed, with 5 when nobody knows yet what became of an order, and with 1 when
   the account has orders or positions that came of nothing here.
 - **The desk** is all brokers of `brokers.json`, or those that `--broker` names: `status`,
-  `multi-portfolio` and the `distributed-` commands. What does not answer is missing, and never zero;
-  `multi-portfolio` then ends with 7. Distributed orders always have a journal, the desk's own
-  (`desk.sqlite` in your state folder) unless one is named, and keep to the limits of `brokers.json`.
-  They end with 0 when all is placed, with 1 when part of it is not, and with 5 when nobody knows yet
-  of a leg. `--plan` sends nothing; under the same `--saga-id` nothing is sent twice.
+  `multi-portfolio` and the `distributed-` commands. What does not answer is missing and never
+  zero; `multi-portfolio` then ends with 7. Distributed orders always have a journal, the desk's own
+  (`desk.sqlite` in your state folder) unless one is named, and keep to the limits of the file. They
+  end with 0 when all is placed, with 1 when part of it is not, and with 5 when nobody knows yet of
+  a leg. `--plan` sends nothing; under the same `--saga-id` nothing is sent twice.
 - **A log** of how commands ended is kept in the platform's folder for logs, or where
   `BOT_V2_LOG_FOLDER` says (empty: nowhere). It never grows large; what was typed is not in it, and
   what is called like a secret is blanked.

@@ -264,6 +264,32 @@ class TestDistributed:
         assert ran.code == 2
         assert named in ran.err
 
+    def test_a_leg_that_nobody_knows_of_has_a_code_of_its_own(
+        self, desk: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The exit code says unknown before all else, and what is to be done is said."""
+        from bot_v2.features.brokerages.core.errors import OrderOutcomeUnknownError
+        from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
+
+        def lose(*_: object) -> None:
+            raise OrderOutcomeUnknownError("the answer was lost")
+
+        with monkeypatch.context() as during:
+            for name in ("place_order", "list_orders", "get_order_by_client_id", "list_fills"):
+                during.setattr(PaperBrokerage, name, lose)
+            settings = {"probe_delays_s": (0.001,), "resolve_timeout_s": 0.01}
+            from bot_v2.orchestration.execution import settings as module
+
+            quick_settings = module.ExecutorSettings(**settings)  # type: ignore[arg-type]  # two
+            during.setattr(module, "executor_settings", lambda **_: quick_settings)
+            ran = desk(*BUY, "--broker", "alpha", "--saga-id", "s")
+        assert ran.code == 5
+        assert "unknown" in ran.out
+        assert "look" in ran.out
+        told = desk("distributed-status", "s")
+        assert (told.code, "NOT ALL PLACED" in told.out) == (1, True)
+        assert "undone" not in desk("distributed-undo", "s").err
+
     def test_an_amount_is_missing(self, desk: Run) -> None:
         """Without a quantity there is nothing to divide."""
         assert desk("distributed-buy", "BTC-USD").code == 2

@@ -127,3 +127,23 @@ def test_what_was_not_written_down_was_not_sent(
         with pytest.raises(InvalidRequestError):
             manager.distributed(SAGA)
     assert placed(accounts) == [0, 0, 0]
+
+
+def test_a_database_that_is_shared_keeps_them_too(
+    postgres_url: str, accounts: dict[str, FarAccount]
+) -> None:
+    """In PostgreSQL two managers at once send a distribution once, and both tell the same."""
+    addresses = {name: account.address for name, account in accounts.items()}
+    task = Task(url=postgres_url, addresses=addresses, step=Step.NEVER, leg=1)
+    with (
+        closing(SqlJournal(task.url)) as first,
+        closing(SqlJournal(task.url)) as second,
+        desk_of(task, first) as one,
+        desk_of(task, second) as other,
+    ):
+        told = one.submit_distributed(REQUEST, saga_id=SAGA)
+        assert told.is_complete
+        again = other.submit_distributed(REQUEST, saga_id=SAGA)
+        assert [leg.status for leg in again.legs] == [leg.status for leg in told.legs]
+        assert other.recover().distributions == ()
+    assert placed(accounts) == [1, 1, 1]

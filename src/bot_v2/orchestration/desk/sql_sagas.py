@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,6 +24,9 @@ from bot_v2.orchestration.journal.records import OrderJournalError
 from bot_v2.orchestration.journal.sql_journal import SqlJournal
 from bot_v2.orchestration.journal.texts import checksum_of, record_from_text, record_to_text
 from bot_v2.orchestration.model_json import datetime_to_text
+
+_PREPARING: Final = 4_714_202
+"""The advisory lock under which PostgreSQL makes the tables, once for all processes."""
 
 METADATA: Final = MetaData()
 
@@ -62,6 +66,8 @@ class SqlSagas:
         """
         self._journal = journal
         with journal.transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_PREPARING})"))
             METADATA.create_all(connection)
 
     def open(self, distribution: Distribution) -> Distribution | None:

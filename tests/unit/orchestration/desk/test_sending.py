@@ -18,7 +18,10 @@ from bot_v2.features.brokerages.core.errors import (
     UnsupportedOperationError,
 )
 from bot_v2.features.brokerages.core.interfaces import (
+    Balance,
+    Leg,
     MarketType,
+    OrderSide,
     OrderType,
     PositionEffect,
     StopLoss,
@@ -325,6 +328,50 @@ class TestDistributed:
         """An amount of money, and ids that all legs would share, are refused."""
         with pytest.raises(InvalidFieldError, match="OrderRequest"):
             make(a=PaperAccount()).plan_distributed(buy(**terms))
+
+    def test_what_an_account_buys_with_is_its_brokers_word(
+        self, make: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its margin where the broker tells it, else its summary, else the balance."""
+        telling, plain, owing = PaperAccount("10000"), PaperAccount("30000"), PaperAccount("5")
+        margin = Margin(currency="USD", buying_power=D(10000))
+        monkeypatch.setattr(telling, "get_margin", lambda: margin, raising=False)
+        telling.capabilities = frozenset({Capability.MARGIN})  # type: ignore[misc]  # of a test
+        plain.capabilities = frozenset()  # type: ignore[misc]  # a test's own adapter
+        debt = Margin(currency="USD", buying_power=D(-5))
+        monkeypatch.setattr(owing, "get_margin", lambda: debt, raising=False)
+        owing.capabilities = frozenset({Capability.MARGIN})  # type: ignore[misc]  # of a test
+        manager = make(telling=telling, plain=plain, owing=owing)
+        plan = manager.plan_distributed(buy("0.4"), by=Weighting.BUYING_POWER)
+        assert {one.broker: one.request.quantity for one in plan.legs} == {
+            "telling": D("0.1"),
+            "plain": D("0.3"),
+        }
+        assert [(one.broker, one.reason) for one in plan.left_out] == [
+            ("owing", "its weight is zero")
+        ]
+
+    def test_a_buying_power_that_is_not_said_is_named(
+        self, make: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An account whose broker does not say what it can buy with is left out, and named."""
+        silent = PaperAccount()
+        silent.capabilities = frozenset()  # type: ignore[misc]  # a test's own adapter
+        unsaid = Balance(asset="USD", total=D(1))
+        monkeypatch.setattr(silent, "get_balance", lambda asset: unsaid)
+        manager = make(a=PaperAccount(), silent=silent)
+        plan = manager.plan_distributed(buy("0.4"), by=Weighting.BUYING_POWER)
+        (left,) = plan.left_out
+        assert (left.broker, "does not say it" in left.reason) == ("silent", True)
+
+    def test_an_order_of_several_legs_is_not_divided(self, make: Desk) -> None:
+        """A spread belongs to one account."""
+        legs = tuple(
+            Leg(symbol=f"AAPL-20270115-{strike}-C", side=side, ratio=D(1))
+            for strike, side in ((150, OrderSide.BUY), (160, OrderSide.SELL))
+        )
+        with pytest.raises(InvalidFieldError, match="legs"):
+            make(a=PaperAccount()).plan_distributed(buy(symbol="AAPL", legs=legs))
 
 
 class TestUndo:
