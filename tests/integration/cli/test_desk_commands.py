@@ -270,6 +270,7 @@ class TestDistributed:
         """The exit code says unknown before all else, and what is to be done is said."""
         from bot_v2.features.brokerages.core.errors import OrderOutcomeUnknownError
         from bot_v2.features.brokerages.paper.adapter import PaperBrokerage
+        from bot_v2.orchestration.execution import settings as module
 
         def lose(*_: object) -> None:
             raise OrderOutcomeUnknownError("the answer was lost")
@@ -277,11 +278,8 @@ class TestDistributed:
         with monkeypatch.context() as during:
             for name in ("place_order", "list_orders", "get_order_by_client_id", "list_fills"):
                 during.setattr(PaperBrokerage, name, lose)
-            settings = {"probe_delays_s": (0.001,), "resolve_timeout_s": 0.01}
-            from bot_v2.orchestration.execution import settings as module
-
-            quick_settings = module.ExecutorSettings(**settings)  # type: ignore[arg-type]  # two
-            during.setattr(module, "executor_settings", lambda **_: quick_settings)
+            hasty = module.ExecutorSettings(probe_delays_s=(0.001,), resolve_timeout_s=0.01)
+            during.setattr(module, "executor_settings", lambda **_: hasty)
             ran = desk(*BUY, "--broker", "alpha", "--saga-id", "s")
         assert ran.code == 5
         assert "unknown" in ran.out
