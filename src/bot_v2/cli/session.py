@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 import typer
 
+from bot_v2.cli.output import waiting
 from bot_v2.features.brokerages.core.declarations import (
     Environment,
     environment_of,
@@ -197,7 +198,8 @@ def session(broker: _B) -> Iterator[_B]:
     Raises:
         BrokerageError: it cannot be connected.
     """
-    broker.connect()
+    with waiting(f"connecting {name_of(broker)}", is_silent=False):
+        broker.connect()
     try:
         yield broker
     finally:
