@@ -120,8 +120,8 @@ def _open() -> RotatingFileHandler | None:
             errors="backslashreplace",
             delay=True,
         )
-    except OSError:
-        # A folder that cannot be made is no reason to trade less.
+    except (OSError, ImportError):
+        # A folder that cannot be found or made is no reason to trade less.
         return None
     handler.setFormatter(_Blanking(FORMAT))
     handler.setLevel(logging.INFO)
