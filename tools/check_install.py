@@ -63,6 +63,20 @@ import bot_v2.testing.suite, hypothesis, vcr
 report = certify("bot_v2.features.brokerages.paper.adapter:PaperBrokerage")
 assert any(result.status == "passed" for result in report.results)
 """,
+    "credentials": """
+from datetime import UTC, datetime
+from pathlib import Path
+from bot_v2.features.brokerages.core.secret import Secret
+from bot_v2.orchestration.configuration.dotenv_file import with_dotenv
+from bot_v2.orchestration.credentials.opening import open_vault
+Path(".env").write_text("BOT_V2_PASSPHRASE=made up for this check")
+environ = with_dotenv({"BOT_V2_CONFIG": str(Path.cwd())}, Path(".env"))
+vault = open_vault(environ, stores=["file"], clock=lambda: datetime.now(UTC))
+vault.set_fields("check", {"api_key": Secret("made up")})
+assert vault.get("check").fields["api_key"].value.reveal() == "made up"
+Path("credentials.enc").unlink()
+import keyring, pyotp
+""",
     "metrics": """
 from bot_v2.orchestration.health_metrics import HealthMetrics
 HealthMetrics()
@@ -105,7 +119,7 @@ open_store("postgresql://127.0.0.1:1/orders", "check").engine.dispose()
     "alpaca": "import alpaca.trading.client, msgpack, websockets",
     "ibkr": "from ib_async import IB",
 }
-NAMED_WHEN_MISSING = ("cli", "redis", "metrics", "sessions", "parquet")
+NAMED_WHEN_MISSING = ("cli", "credentials", "redis", "metrics", "sessions", "parquet")
 
 # Parts of ours that are entered through a door which names the extra (the command `bot-v2`, the
 # class SqlJournal), or that only their own extra's program loads (pytest), or when a connection is

@@ -14,7 +14,7 @@ import pytest
 from tests.integration.type_checks import CHECKERS, Finding, expected_lines, lines_of, run_both
 
 FOLDER = Path(__file__).resolve().parents[1] / "typing"
-RIGHT = ("bot.py", "public_api.py", "public_models.py")
+RIGHT = ("async_bot.py", "bot.py", "public_api.py", "public_models.py")
 WRONG = ("wrong_bot.py", "wrong_brokerages.py")
 
 Findings = dict[str, list[Finding]]

@@ -17,6 +17,7 @@ from bot_v2.features.brokerages.core.errors import (
     RateLimitError,
     TimeoutError,
 )
+from bot_v2.orchestration.credentials.errors import PassphraseMissingError, WrongPassphraseError
 from bot_v2.orchestration.journal.records import OrderJournalError
 
 
@@ -32,7 +33,7 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 3
     """The broker cannot be reached, does not serve, or is not healthy."""
     AUTHENTICATION = 4
-    """The credentials are refused, have expired, or do not allow this."""
+    """The credentials are refused, have expired, do not allow this, or cannot be opened."""
     OUTCOME_UNKNOWN = 5
     """An order or a cancel may have taken effect: look before sending it again."""
     NOT_CONFIRMED = 6
@@ -49,6 +50,7 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "Done.",
     ExitCode.REFUSED: (
         "Not fulfilled: the broker refused, or there is no such order, position or price; "
+        "credentials are nowhere, or their file is damaged; "
         "`certify` found violations; `demo` did not reconcile; `test` found something that "
         "does not work, `doctor` a problem; `reconcile` found orders or "
         "positions that nothing here explains."
@@ -59,7 +61,10 @@ MEANINGS: Final[dict[ExitCode, str]] = {
         "Nothing was sent."
     ),
     ExitCode.UNAVAILABLE: "The broker cannot be reached, does not serve, or is not healthy.",
-    ExitCode.AUTHENTICATION: "The credentials are refused, have expired, or do not allow this.",
+    ExitCode.AUTHENTICATION: (
+        "The credentials are refused, have expired, or do not allow this, or the passphrase that "
+        "opens them is wrong or missing."
+    ),
     ExitCode.OUTCOME_UNKNOWN: (
         "An order or a cancel may have taken effect. The message says how to look; nothing is "
         "ever sent again by itself. `reconcile`: nobody knows yet what became of one."
@@ -92,6 +97,8 @@ _BY_ERROR: Final[dict[type, ExitCode]] = {
     PermissionDeniedError: ExitCode.AUTHENTICATION,
     OrderOutcomeUnknownError: ExitCode.OUTCOME_UNKNOWN,
     OrderJournalError: ExitCode.JOURNAL,
+    PassphraseMissingError: ExitCode.AUTHENTICATION,
+    WrongPassphraseError: ExitCode.AUTHENTICATION,
 }
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 from bot_v2.cli import options as given
+from bot_v2.cli.desk_status import STYLES, age
 from bot_v2.cli.exit_codes import ExitCode
 from bot_v2.cli.output import Column, Output
 from bot_v2.cli.reporting import reporting
@@ -20,8 +24,13 @@ from bot_v2.features.brokerages.core.health import BrokerHealth
 from bot_v2.simulation.clock import utc_now
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from bot_v2.features.brokerages.core.brokerage import IBrokerage
     from bot_v2.orchestration.health_monitor import HealthEvent, HealthReport
+
+Show: TypeAlias = "Callable[[HealthEvent], None]"
+"""Shows an event."""
 
 POLL_S: Final = 0.2
 """How long to wait for an event at a stretch, in seconds: between two, Ctrl-C is noticed."""
@@ -56,7 +65,12 @@ def health(
     ] = None,
     account: given.Account = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on checking; with --json, a document per event.")
+        bool,
+        typer.Option(
+            "--watch",
+            help="Go on checking: a table that lives at a terminal, else a line per event; with "
+            "--json, a document per event.",
+        ),
     ] = False,
     interval: Annotated[
         str, typer.Option("--interval", metavar="SECONDS", help="With --watch: how often.")
@@ -76,11 +90,88 @@ def health(
         rounds = 1 if not watch else _whole("--count", count)
         names: list[str] | list[None] = broker or [None]
         brokers = [(name or "", make(Target(broker=name, account=account))) for name in names]
-        reports = _check(brokers, interval_s, timeout_s, rounds, output if watch else None)
+        with _showing(output, watch, [name or name_of(one) for name, one in brokers]) as show:
+            reports = _check(brokers, interval_s, timeout_s, rounds, show)
         if not watch:
             output.show(reports, lambda: output.table("health", COLUMNS, reports))
     if not all(report.state == "healthy" for report in reports):
         raise typer.Exit(ExitCode.UNAVAILABLE)
+
+
+@contextmanager
+def _showing(output: Output, watch: bool, names: Sequence[str]) -> Iterator[Show]:
+    """Give what shows events: nothing without --watch, a table that lives at a terminal, or lines.
+
+    Args:
+        output: where.
+        watch: whether events are shown.
+        names: the brokerages.
+    """
+    if not watch:
+        yield lambda _: None
+        return
+    if output.as_json or not sys.stdout.isatty():
+        yield lambda event: _show_event(output, event)
+        return
+    from rich.live import Live
+
+    board = HealthBoard(names)
+    with Live(board.table(utc_now()), console=output.console(), auto_refresh=False) as live:
+
+        def show(event: HealthEvent) -> None:
+            board.take(event)
+            live.update(board.table(utc_now()), refresh=True)
+
+        yield show
+
+
+class HealthBoard:
+    """What is known of each brokerage, as a table that is drawn anew with each event.
+
+    Args:
+        names: the brokerages.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Know nothing yet."""
+        self._reports: dict[str, HealthReport | None] = dict.fromkeys(names)
+        self._news: dict[str, str] = {}
+
+    def take(self, event: HealthEvent) -> None:
+        """Take up what happened."""
+        from bot_v2.orchestration.health_monitor import HealthChange, HealthChecked
+
+        if isinstance(event, HealthChecked):
+            self._reports[event.report.name] = event.report
+        elif isinstance(event, HealthChange):
+            self._news[event.name] = f"{event.old.value} -> {event.new.value}"
+        else:
+            result = "connected" if event.connected else f"failed: {event.error_message}"
+            self._news[event.name] = f"attempt {event.attempt} to reconnect {result}"
+
+    def table(self, now: datetime) -> Table:
+        """Return the table."""
+        from rich.box import ROUNDED
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=f"health, {now:%H:%M:%S}Z", title_justify="left", box=ROUNDED)
+        for heading in ("brokerage", "state", "for", "answered in", "checks", "news", "error"):
+            table.add_column(heading, overflow="fold")
+        for name, report in self._reports.items():
+            if report is None:
+                table.add_row(name, Text("waiting", style="dim"))
+                continue
+            table.add_row(
+                Text(name, style="bold"),
+                Text(report.state.value, style=STYLES.get(report.state.value, "")),
+                age(report.since, now),
+                _milliseconds(report) or "-",
+                str(report.checks),
+                self._news.get(name, ""),
+                Text((report.health and report.health.error_message) or ""),
+            )
+        return table
 
 
 def _whole(option: str, text: str | None) -> int | None:
@@ -121,7 +212,7 @@ def _check(
     interval_s: float,
     timeout_s: float,
     rounds: int | None,
-    live_output: Output | None,
+    show: Show,
 ) -> list[HealthReport]:
     """Check each brokerage some rounds, or until Ctrl-C; return the last report of each."""
     # Imported here: it is the command that needs it, not the command line.
@@ -151,8 +242,7 @@ def _check(
                     event = events.get(timeout=POLL_S)
                 except queue.Empty:
                     continue
-                if live_output is not None:
-                    _show_event(live_output, event)
+                show(event)
                 if isinstance(event, HealthChecked):
                     last[event.report.name] = event.report
     finally:

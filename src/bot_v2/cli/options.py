@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from bot_v2.cli.values import choices_of
+from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.order_terms import OrderType, PositionEffect, TimeInForce
 
 
@@ -68,6 +69,19 @@ Symbol: TypeAlias = Annotated[
 Quantity: TypeAlias = Annotated[
     str | None,
     typer.Argument(metavar="QUANTITY", help="How much, in order units; or use --notional."),
+]
+OptionalSymbol: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="SYMBOL", help="Such as BTC-USD, AAPL, or the broker's own with @."),
+]
+WholeQuantity: TypeAlias = Annotated[
+    str | None, typer.Argument(metavar="QUANTITY", help="How much in all, in order units.")
+]
+SymbolOption: TypeAlias = Annotated[
+    str | None, typer.Option("--symbol", metavar="SYMBOL", help="SYMBOL, as an option.")
+]
+QuantityOption: TypeAlias = Annotated[
+    str | None, typer.Option("--quantity", metavar="QUANTITY", help="QUANTITY, as an option.")
 ]
 Notional: TypeAlias = Annotated[
     str | None,
@@ -142,3 +156,26 @@ BrokerOptions: TypeAlias = Annotated[
         "--broker-option", metavar="KEY=VALUE", help="What only this brokerage knows; repeatable."
     ),
 ]
+
+
+def symbol_and_quantity(
+    symbol: str | None,
+    quantity: str | None,
+    symbol_option: str | None,
+    quantity_option: str | None,
+) -> tuple[str, str | None]:
+    """Return what was given, as words or as options.
+
+    Raises:
+        InvalidFieldError: something was given twice.
+        typer.BadParameter: there is no symbol.
+    """
+    if symbol_option is not None and symbol is not None:
+        accepted = "--symbol and --quantity, or SYMBOL and QUANTITY as words, not both"
+        raise InvalidFieldError("SYMBOL", symbol, accepted)
+    if quantity_option is not None and quantity is not None:
+        raise InvalidFieldError("QUANTITY", quantity, "--quantity, or a word, not both")
+    named = symbol or symbol_option
+    if not named:
+        raise typer.BadParameter("Missing argument 'SYMBOL', or --symbol.")
+    return named, quantity if quantity is not None else quantity_option

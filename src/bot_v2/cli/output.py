@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from bot_v2.features.brokerages.core.decimals import decimal_to_text
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 Column: TypeAlias = tuple[str, Callable[[Any], object]]
 """A column's heading, and what to take from a row."""
@@ -72,7 +72,11 @@ class Output:
                 filled.append([as_text(value) for value in values])
         for cells in zip(*filled, strict=True):
             table.add_row(*cells)
-        self._console().print(table)
+        self.console().print(table)
+
+    def render(self, what: RenderableType) -> None:
+        """Print what Rich has laid out."""
+        self.console().print(what)
 
     def facts(self, title: str, facts: Iterable[tuple[str, object]]) -> None:
         """Print names and values, leaving out what is None."""
@@ -86,7 +90,8 @@ class Output:
         """Print a line to stdout."""
         print(text, flush=True)
 
-    def _console(self) -> Console:
+    def console(self) -> Console:
+        """Return Rich's console over stdout."""
         from rich.console import Console
 
         # A symbol such as NSE:RELIANCE is not to be read as markup.

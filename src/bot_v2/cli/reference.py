@@ -23,9 +23,12 @@ INTRODUCTION = """\
 
 This page is written from the commands themselves by `python -m bot_v2.cli.reference`.
 
-- **Which broker.** `--broker`, else `BROKER`, `BROKER_NAME` or `DEFAULT_BROKER` of the environment.
-  Credentials and settings come from the environment alone: nothing secret is an argument, and
-  nothing secret is printed.
+- **Which broker.** `--broker`, else `BROKER`, `BROKER_NAME` or `DEFAULT_BROKER` of the environment,
+  else `default_broker` of `brokers.json`: a broker that is named there, else a type of brokerage.
+- **Settings and credentials** come from `brokers.json` (`init`, `add`), from the keyring or the
+  encrypted file (`credentials`), and from the environment, which counts before them; `--env-file`,
+  before the command, reads a `.env` beneath it. Nothing secret is an argument, and nothing secret
+  is printed. See `docs/configuration.md` and `docs/credentials.md`.
 - **The paper account** is a file, so that one command buys and the next shows the position:
   `--account FILE`, else `PAPER_ACCOUNT_FILE`, else `paper.sqlite` in your own application folder,
   whose path is told once, on stderr, when it is made. `--account :memory:` keeps nothing.
@@ -49,6 +52,15 @@ This page is written from the commands themselves by `python -m bot_v2.cli.refer
 - **`reconcile`** sends nothing. It ends with 0 when everything could be read and is explained,
   with 7 when a read failed, with 5 when nobody knows yet what became of an order, and with 1 when
   the account has orders or positions that came of nothing here.
+- **The desk** is all brokers of `brokers.json`, or those that `--broker` names: `status`,
+  `multi-portfolio` and the `distributed-` commands. What does not answer is missing and never
+  zero; `multi-portfolio` then ends with 7. Distributed orders always have a journal, the desk's own
+  (`desk.sqlite` in your state folder) unless one is named, and keep to the limits of the file. They
+  end with 0 when all is placed, with 1 when part of it is not, and with 5 when nobody knows yet of
+  a leg. `--plan` sends nothing; under the same `--saga-id` nothing is sent twice.
+- **A log** of how commands ended is kept in the platform's folder for logs, or where
+  `BOT_V2_LOG_FOLDER` says (empty: nowhere). It never grows large; what was typed is not in it, and
+  what is called like a secret is blanked.
 - **`resolve`** takes your word for an order that cannot be found out: look first, as an order that
   was placed and is said not to be is nobody's. What evidence shows by then goes before your word.
 - **`--json`** prints one JSON document on stdout: models with all their fields, decimals as strings

@@ -12,6 +12,8 @@ from bot_v2.cli.exit_codes import ExitCode, exit_code_of
 from bot_v2.cli.output import Output, write_error_json
 from bot_v2.cli.session import NotConfirmedError, Target
 from bot_v2.features.brokerages.core.errors import BrokerageError, Outcome
+from bot_v2.orchestration.configuration.errors import InvalidSettingsError
+from bot_v2.orchestration.credentials.errors import CredentialStoreError
 
 
 @contextmanager
@@ -65,7 +67,17 @@ def _report_error(error: BrokerageError, code: ExitCode, advice: str | None, as_
         # Imported here: an error is shown to people without it.
         from bot_v2.orchestration.model_json import to_plain
 
-        write_error_json({**to_plain(error), "exit_code": int(code), "advice": advice})
+        document = {**to_plain(error), "exit_code": int(code), "advice": advice}
+        if isinstance(error, CredentialStoreError):
+            # Not one of the contract's errors, whose names are those that scripts know.
+            document["error"] = type(error).__name__
+        if isinstance(error, InvalidSettingsError):
+            document["problems"] = [to_plain(problem) for problem in error.problems]
+        write_error_json(document)
+        return
+    if isinstance(error, InvalidSettingsError):
+        # A line each: a person goes through them one after the other.
+        typer.echo(f"error: {error.message}", err=True)
         return
     _say(str(error), advice)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 import typer
 
+from bot_v2.cli.output import waiting
 from bot_v2.features.brokerages.core.declarations import (
     Environment,
     environment_of,
@@ -22,12 +23,20 @@ from bot_v2.features.brokerages.core.errors import (
     BrokerageError,
     ErrorContext,
     InsufficientFundsError,
+    InvalidFieldError,
     MarketClosedError,
     OrderNotFoundError,
     OrderOutcomeUnknownError,
     PermissionDeniedError,
 )
-from bot_v2.orchestration.broker_factory import NAME_VARIABLES, create_brokerage
+from bot_v2.orchestration.broker_factory import (
+    NAME_VARIABLES,
+    available_brokerages,
+    create_brokerage,
+)
+from bot_v2.orchestration.configuration.files import load_settings_if_any
+from bot_v2.orchestration.configuration.overrides import choose
+from bot_v2.orchestration.credentials.model import set_name
 from bot_v2.orchestration.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -51,6 +60,7 @@ JOURNAL_VARIABLE: Final = "BOT_V2_JOURNAL"
 REFUSALS: Final = (
     AuthenticationError,
     InsufficientFundsError,
+    InvalidFieldError,
     MarketClosedError,
     OrderNotFoundError,
     PermissionDeniedError,
@@ -87,20 +97,63 @@ def make(target: Target) -> IBrokerage:
     Raises:
         BrokerageError: there is none of that name, or it refuses its settings.
     """
+    named = _make_named(target)
+    if named is not None:
+        return named
     chosen = chosen_name(target, os.environ)
     if target.account == IN_MEMORY and chosen in PAPER_NAMES:
         # No setting says "none", so the environment must not name a file either.
         environ = {key: text for key, text in os.environ.items() if key != ACCOUNT_VARIABLE}
         return REGISTRY.create(chosen, {}, environ)
     settings = account_settings(target, os.environ)
-    file = default_account_file()
-    is_new = settings.get("account_file") == str(file) and not file.exists()
+    with _new_account_told(settings.get("account_file"), default_account_file()):
+        return create_brokerage(target.broker, settings)
+
+
+def _make_named(target: Target) -> IBrokerage | None:
+    """Make a broker of the desk. None: there is no `brokers.json`, or none of that name in it."""
+    desk = load_settings_if_any(os.environ)
+    if desk is None or not (desk.brokers or desk.default_broker):
+        return None
+    chosen = chosen_name(target, os.environ)
+    if chosen and set_name(chosen) not in {set_name(name) for name in desk.brokers}:
+        if chosen not in available_brokerages():
+            known = ", ".join(dict.fromkeys([*desk.brokers, *available_brokerages()]))
+            raise InvalidFieldError("--broker", chosen, known)
+        return None
+    # Imported here: most commands are for a brokerage by its type.
+    from bot_v2.cli.vaults import vault_of
+    from bot_v2.orchestration.configuration.named_brokerage import create_named_brokerage
+
+    found = choose(desk, chosen or None, os.environ)
+    given = dict(found.entry.settings)
+    file = _account_file_of(found.name)
+    if target.account is not None:
+        given["account_file"] = target.account
+    elif found.entry.type in PAPER_NAMES and not found.environ.get(ACCOUNT_VARIABLE):
+        given.setdefault("account_file", str(file))
+    entry = attrs.evolve(desk.brokers[found.name], settings=given)
+    changed = attrs.evolve(desk, brokers={**desk.brokers, found.name: entry})
+    with _new_account_told(given.get("account_file"), file):
+        return create_named_brokerage(found.name, desk=changed, vault=vault_of(desk))
+
+
+def _account_file_of(name: str) -> Path:
+    """Return where the paper account of a broker of the desk lives when nobody says."""
+    default = default_account_file()
+    own = set_name(name)
+    return default if own in PAPER_NAMES else default.with_name(f"paper-{own}.sqlite")
+
+
+@contextmanager
+def _new_account_told(said: object, default: Path) -> Iterator[None]:
+    """Make the folder of an account file that is new, and say where it is once it is made."""
+    is_new = said == str(default) and not default.exists()
     if is_new:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    broker = create_brokerage(target.broker, settings)
+        default.parent.mkdir(parents=True, exist_ok=True)
+    yield
     if is_new:
-        typer.echo(f"new paper account: {file}", err=True)
-    return broker
+        typer.echo(f"new paper account: {default}", err=True)
 
 
 def account_settings(target: Target, environ: Mapping[str, str]) -> dict[str, object]:
@@ -157,7 +210,8 @@ def session(broker: _B) -> Iterator[_B]:
     Raises:
         BrokerageError: it cannot be connected.
     """
-    broker.connect()
+    with waiting(f"connecting {name_of(broker)}", is_silent=False):
+        broker.connect()
     try:
         yield broker
     finally:
@@ -213,7 +267,7 @@ def confirm(broker: IBrokerage, action: str, *, yes: bool) -> None:
     if yes or not is_live(broker):
         return
     where = f"{name_of(broker)} (LIVE), account {broker.get_account_id()}"
-    if not _agrees(f"{action} on {where}?"):
+    if not agrees(f"{action} on {where}?"):
         raise NotConfirmedError("not confirmed: nothing was sent")
 
 
@@ -231,11 +285,12 @@ def confirm_record(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise NotConfirmedError("there is nobody to ask: give --yes. Nothing was written")
-    if not _agrees(question):
+    if not agrees(question):
         raise NotConfirmedError("not confirmed: nothing was written")
 
 
-def _agrees(question: str) -> bool:
+def agrees(question: str) -> bool:
+    """Return whether the person at the terminal says yes."""
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:

@@ -47,9 +47,11 @@ def register(app: typer.Typer) -> None:
 
 def _command_for(side: OrderSide) -> Callable[..., None]:
     def command(
-        symbol: given.Symbol,
+        symbol: given.OptionalSymbol = None,
         quantity: given.Quantity = None,
         *,
+        symbol_option: given.SymbolOption = None,
+        quantity_option: given.QuantityOption = None,
         notional: given.Notional = None,
         type_: given.Type = None,
         price: given.Price = None,
@@ -72,10 +74,13 @@ def _command_for(side: OrderSide) -> Callable[..., None]:
         yes: given.Yes = False,
         as_json: given.Json = False,
     ) -> None:
+        with reporting(as_json):
+            # Wrong words are told as all else is.
+            name, size = given.symbol_and_quantity(symbol, quantity, symbol_option, quantity_option)
         terms = OrderTerms(
-            symbol=symbol,
+            symbol=name,
             side=side,
-            quantity=quantity,
+            quantity=size,
             notional=notional,
             type=type_,
             price=price,

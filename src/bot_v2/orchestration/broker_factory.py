@@ -32,7 +32,10 @@ DEFAULT_NAME: Final = "coinbase"
 
 
 def create_brokerage(
-    name: str | None = None, settings: Mapping[str, object] | None = None
+    name: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
 ) -> IBrokerage:
     """Make a brokerage; it is not connected yet.
 
@@ -41,21 +44,23 @@ def create_brokerage(
             `BROKER_NAME`, else `DEFAULT_BROKER`, else `coinbase`.
         settings: its settings; what is absent here is read from the environment. They are
             documented with each brokerage.
+        environ: what stands in for the environment. None: the environment itself.
 
     Raises:
         InvalidRequestError: there is no such brokerage (says which there are), two distributions
             offer it, it cannot be loaded, or a setting is wrong.
         MissingDependencyError: a package that it needs is not installed; says what to install.
     """
-    chosen, chosen_by = _choose_name(name)
+    known: Mapping[str, str] = os.environ if environ is None else environ
+    chosen, chosen_by = _choose_name(name, known)
     if chosen.lower() not in available_brokerages():
         raise _unavailable(chosen, chosen_by)
-    return REGISTRY.create(chosen, {} if settings is None else settings, os.environ)
+    return REGISTRY.create(chosen, {} if settings is None else settings, known)
 
 
-def _choose_name(name: object) -> tuple[str, str | None]:
+def _choose_name(name: object, environ: Mapping[str, str]) -> tuple[str, str | None]:
     """Return the name, and what it was read from; None: nothing names one."""
-    candidates = [("name", name), *((key, os.environ.get(key)) for key in NAME_VARIABLES)]
+    candidates = [("name", name), *((key, environ.get(key)) for key in NAME_VARIABLES)]
     for source, candidate in candidates:
         if not isinstance(candidate, str | None):
             raise InvalidFieldError(source, candidate, "a brokerage's name, or None")

@@ -96,13 +96,9 @@ class HealthMonitor:
         self._monotonic = monotonic
         self._watches: dict[str, Watch] = {}
         self._schedules: dict[str, BrokerSchedule] = {}
-        chance = Random() if random is None else random
-        now, moment = monotonic(), clock()
+        self._random = Random() if random is None else random
         for watch in watches:
-            if watch.name in self._watches:
-                raise InvalidFieldError("Watch.name", watch.name, "a name of its own for each")
-            self._watches[watch.name] = watch
-            self._schedules[watch.name] = BrokerSchedule(watch, chance, now, moment)
+            self._take_up(watch)
         listeners: list[Callable[[HealthEvent], None]] = [_log_event]
         if on_change is not None:
             listeners.append(_only_changes(on_change))
@@ -130,6 +126,42 @@ class HealthMonitor:
                 self._is_started = True
                 self._dispatcher.start()
                 self._loop.start()
+
+    def add(self, watch: Watch) -> None:
+        """Watch one more brokerage, beginning with a check.
+
+        Raises:
+            InvalidFieldError: a brokerage of that name is watched.
+            InvalidRequestError: the monitor was stopped.
+        """
+        with self._condition:
+            if self._is_stopped:
+                raise InvalidRequestError("a stopped health monitor watches nothing more: make one")
+            self._take_up(watch)
+            self._condition.notify_all()
+
+    def remove(self, name: str) -> None:
+        """Watch a brokerage no more; what a call that is under way finds is not told.
+
+        Raises:
+            InvalidFieldError: none of that name is watched.
+        """
+        with self._condition:
+            if name not in self._watches:
+                known = ", ".join(self._watches) or "(none)"
+                raise InvalidFieldError("name", name, f"a brokerage that is watched: {known}")
+            del self._watches[name], self._schedules[name]
+
+    def _take_up(self, watch: Watch) -> None:
+        if watch.name in self._watches:
+            raise InvalidFieldError("Watch.name", watch.name, "a name of its own for each")
+        self._watches[watch.name] = watch
+        self._schedules[watch.name] = BrokerSchedule(
+            watch, self._random, self._monotonic(), self._clock()
+        )
+
+    def _is_watched(self, schedule: BrokerSchedule) -> bool:
+        return self._schedules.get(schedule.report.name) is schedule
 
     def stop(self, timeout_s: float = 0.5) -> bool:
         """End the watch, and the streams of changes. Twice is harmless.
@@ -255,6 +287,8 @@ class HealthMonitor:
     def _take_check(
         self, schedule: BrokerSchedule, result: object, error: BaseException | None, took_s: float
     ) -> tuple[HealthEvent, ...]:
+        if not self._is_watched(schedule):
+            return ()
         moment = self._clock()
         if isinstance(result, BrokerHealth):
             health = result
@@ -271,6 +305,8 @@ class HealthMonitor:
     def _take_connect(
         self, schedule: BrokerSchedule, result: object, error: BaseException | None, _: float
     ) -> tuple[HealthEvent, ...]:
+        if not self._is_watched(schedule):
+            return ()
         if error is None and result is not True:
             error = BrokerConnectionError(f"connect returned {result!r}, not True")
         return schedule.connect_ended(error, self._monotonic(), self._clock())

@@ -61,7 +61,7 @@ def test_an_account_of_ones_own_choice(quick: Run, tmp_path: Path) -> None:
     assert len(quick("positions", "--account", str(file), *PAPER).json) == 1
     assert quick("buy", "AAPL", "1", "--account", ":memory:", *PAPER).code == 0
     assert quick("positions", "--account", ":memory:", *PAPER).json == []
-    assert sorted(path.suffix for path in tmp_path.iterdir() if path != file) == []
+    assert [path for path in tmp_path.rglob("*.sqlite*") if path != file] == []
 
 
 def test_what_the_environment_says_holds(quick: Run, environment: dict[str, str]) -> None:

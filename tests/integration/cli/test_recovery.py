@@ -416,9 +416,10 @@ def test_what_cannot_be_found_out_at_a_broker_is_said(
 
 
 def test_without_a_state_folder_a_journal_has_to_be_named(
-    quick: Run, monkeypatch: pytest.MonkeyPatch
+    quick: Run, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nobody can say where that folder is, one line says what to install or to give."""
+    environment["BOT_V2_CONFIG"] = str(tmp_path)
     monkeypatch.setitem(sys.modules, "platformdirs", None)
     ran = quick("reconcile", "--broker", "paper")
     assert (ran.code, "pip install 'bot-v2[cli]', or give --journal" in ran.err) == (2, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -33,8 +34,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "XDG_STATE_HOME",
     ):
         monkeypatch.setenv(variable, str(tmp_path))
-    for variable in (*NAME_VARIABLES, "PAPER_ACCOUNT_FILE", "BOT_V2_JOURNAL"):
+    for variable in (*NAME_VARIABLES, "PAPER_ACCOUNT_FILE", "ENABLE_PAPER_TRADING"):
         monkeypatch.delenv(variable, raising=False)
+    for variable in [name for name in os.environ if name.startswith("BOT_V2_")]:
+        monkeypatch.delenv(variable)
     return tmp_path
 
 

@@ -183,7 +183,7 @@ def test_only_paper_gets_an_account_file(
     assert shell.fake.settings == {}
     shell.run("balances", "--broker", "fake", "--account", "mine.sqlite")
     assert shell.fake.settings == {"account_file": "mine.sqlite"}
-    assert list(home.iterdir()) == []
+    assert list(home.rglob("*.sqlite")) == []
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])

@@ -539,3 +539,45 @@ def test_chance_is_injected() -> None:
     with HealthMonitor([watch(broker, jitter=0.5)], random=chance):
         assert wait_until(lambda: broker.checks >= 3)
     assert chance.draws >= 3
+
+
+def test_a_brokerage_can_be_added_and_removed() -> None:
+    """A running monitor takes up a brokerage at once, and lets one go with what it finds."""
+    first, second = FakeBrokerage("first"), FakeBrokerage("second")
+    with HealthMonitor([Watch(first, interval_s=60)]) as monitor:
+        monitor.add(Watch(second, interval_s=60))
+        assert wait_until(lambda: monitor.snapshot()["second"].state is HealthState.HEALTHY)
+        with pytest.raises(InvalidFieldError):
+            monitor.add(Watch(second))
+        monitor.remove("first")
+        assert list(monitor.snapshot()) == ["second"]
+        with pytest.raises(InvalidFieldError, match="watched: second"):
+            monitor.remove("first")
+    with pytest.raises(InvalidRequestError):
+        monitor.add(Watch(first))
+
+
+def test_what_is_removed_is_told_of_no_more(hang: Hang) -> None:
+    """A check or an attempt to connect that outlives its watch changes nothing."""
+    told: list[HealthEvent] = []
+    checked = FakeBrokerage("checked", check=hang.check)
+    connecting = Hang()
+    down = FakeBrokerage("down", check=lambda: DOWN, connect=connecting.connect)
+    monitor = HealthMonitor(
+        [Watch(checked), Watch(down, interval_s=60, reconnect=QUICK)], on_event=told.append
+    )
+    with monitor:
+        assert hang.is_called.wait(WAIT_S)
+        assert connecting.is_called.wait(WAIT_S)
+        monitor.remove("checked")
+        monitor.remove("down")
+        hang.may_end.set()
+        connecting.may_end.set()
+        assert wait_until(lambda: not [name for name in threads_of_monitors() if "check-" in name])
+        assert wait_until(
+            lambda: not [name for name in threads_of_monitors() if "connect-" in name]
+        )
+        assert monitor.snapshot() == {}
+        assert monitor.stop(WAIT_S)
+    assert not [event for event in told if isinstance(event, ReconnectEnded)]
+    assert {event.report.name for event in told if isinstance(event, HealthChecked)} == {"down"}

@@ -77,18 +77,23 @@ def _check_rate(level: Level, standing: Standing) -> None:
 def _check_order_value(
     level: Level, request: OrderRequest, weight: Weight, standing: Standing
 ) -> None:
-    most = level.limits.max_order_value
-    if most is None:
+    limits = level.limits
+    if limits.max_order_value is None and limits.max_order_size is None:
         return
+    named = {"max_order_value": limits.max_order_value}
+    if limits.max_order_size is not None:
+        named.update([_of_equity(level, "max_order_size", limits.max_order_size, standing)])
     value = total(
         convert(part.value or ZERO, part.currency, level, standing.currency)
         for part in weight.parts
     )
-    if value > most:
+    for name, most in named.items():
+        if most is None or value <= most:
+            continue
         room = _share(_size(request), most, value)
         raise _too_much(
             request,
-            f"at most {room}: it is worth {_amount(value, standing)}, and max_order_value of "
+            f"at most {room}: it is worth {_amount(value, standing)}, and {name} of "
             f"{level.name} is {_amount(most, standing)}",
         )
 
@@ -101,9 +106,7 @@ def _check_position(
         return
     named = {"max_position_value": limits.max_position_value}
     if limits.max_position_size is not None:
-        equity = _require_equity(level, "max_position_size", standing)
-        fraction = EXACT.multiply(limits.max_position_size, max(equity, ZERO))
-        named[f"max_position_size ({limits.max_position_size} of {equity})"] = fraction
+        named.update([_of_equity(level, "max_position_size", limits.max_position_size, standing)])
     _refuse_unweighed(standing)
     for part, unit in zip(weight.parts, weight.unit_values, strict=True):
         worth = convert(unit, part.currency, level, standing.currency)
@@ -125,7 +128,10 @@ def _check_position(
 
 
 def _check_cash(level: Level, request: OrderRequest, weight: Weight, standing: Standing) -> None:
-    least = level.limits.min_cash_balance
+    limits, name, least = level.limits, "min_cash_balance", level.limits.min_cash_balance
+    if limits.min_cash_share is not None:
+        share = _of_equity(level, "min_cash_share", limits.min_cash_share, standing)
+        name, least = share if least is None or share[1] > least else (name, least)
     if least is None:
         return
     required = total(_costs(level, weight.parts, standing))
@@ -133,7 +139,7 @@ def _check_cash(level: Level, request: OrderRequest, weight: Weight, standing: S
         return
     if standing.cash is None:
         raise InvalidRequestError(
-            f"min_cash_balance of {level.name} cannot be checked: a broker does not tell the cash; "
+            f"{name} of {level.name} cannot be checked: a broker does not tell the cash; "
             "accepted: RiskLimits.currency, whose balance it then is",
         )
     _refuse_unweighed(standing)
@@ -143,7 +149,7 @@ def _check_cash(level: Level, request: OrderRequest, weight: Weight, standing: S
         raise InsufficientFundsError(
             f"OrderRequest.{_size_name(request)} is {_size(request)}, which costs "
             f"{_amount(required, standing)}; accepted: at most {_amount(available, standing)}, for "
-            f"min_cash_balance of {level.name} is {_amount(least, standing)}, and "
+            f"{name} of {level.name} is {_amount(least, standing)}, and "
             f"{_amount(spoken_for, standing)} of {_amount(standing.cash, standing)} are spoken for",
             required=required,
             available=available,
@@ -189,6 +195,14 @@ def _costs(level: Level, parts: Sequence[Part], standing: Standing) -> list[Deci
         if part.cost:
             costs.append(convert(part.cost, part.currency, level, standing.currency))
     return costs
+
+
+def _of_equity(
+    level: Level, name: str, fraction: Decimal, standing: Standing
+) -> tuple[str, Decimal]:
+    """Return a limit that is a fraction, as it is called for people, and the amount that it is."""
+    equity = _require_equity(level, name, standing)
+    return f"{name} ({fraction} of {equity})", EXACT.multiply(fraction, max(equity, ZERO))
 
 
 def _require_equity(level: Level, name: str, standing: Standing) -> Decimal:

@@ -119,9 +119,7 @@ class LimitGate:
             client_id_of=self._client_id_of,
             spot_as_positions=spot_as_positions_of(broker),
             lag=lag,
-            needs_account=any(
-                each.needs_equity or each.min_cash_balance is not None for each in every
-            ),
+            needs_account=any(each.needs_equity or each.needs_cash for each in every),
             currency=next((each.currency for each in every if each.currency is not None), None),
         )
         self._ledger = ReservationLedger(

@@ -42,10 +42,14 @@ class RiskLimits:
     """The same, as an amount."""
     max_order_value: Decimal | None = None
     """The largest value of one order, an amount."""
+    max_order_size: Decimal | None = None
+    """The same, as a fraction of equity."""
     max_daily_loss: Decimal | None = None
     """How much of the day's first equity may be lost, as a fraction of it; open losses count."""
     min_cash_balance: Decimal | None = None
     """The cash that has to be left when all that is being bought is paid for, an amount."""
+    min_cash_share: Decimal | None = None
+    """The same, as a fraction of equity."""
     stop_loss_pct: Decimal | None = None
     """How far from the entry's price its stop is at most, as a fraction of that price. An order
     that brings none gets one, as a bracket."""
@@ -75,7 +79,18 @@ class RiskLimits:
     @property
     def needs_equity(self) -> bool:
         """Whether a limit is a fraction of the account's equity."""
-        return self.max_position_size is not None or self.max_daily_loss is not None
+        fractions = (
+            self.max_position_size,
+            self.max_order_size,
+            self.max_daily_loss,
+            self.min_cash_share,
+        )
+        return any(fraction is not None for fraction in fractions)
+
+    @property
+    def needs_cash(self) -> bool:
+        """Whether a limit concerns the cash."""
+        return self.min_cash_balance is not None or self.min_cash_share is not None
 
     @property
     def needs_positions(self) -> bool:
@@ -85,7 +100,7 @@ class RiskLimits:
     @property
     def needs_account(self) -> bool:
         """Whether a limit cannot be checked without a look at the account."""
-        return self.needs_equity or self.needs_positions or self.min_cash_balance is not None
+        return self.needs_equity or self.needs_positions or self.needs_cash
 
     @property
     def has_amounts(self) -> bool:
@@ -129,7 +144,9 @@ _RULES: Final[dict[str, tuple[Callable[..., bool], str]]] = {
     "max_position_size": (_is_fraction, _FRACTION),
     "max_position_value": (_is_positive, _AMOUNT),
     "max_order_value": (_is_positive, _AMOUNT),
+    "max_order_size": (_is_fraction, _FRACTION),
     "max_daily_loss": (_is_fraction, _FRACTION),
+    "min_cash_share": (_is_fraction, _FRACTION),
     "min_cash_balance": (
         lambda value: _is_exact(value) and value >= ZERO,
         "a Decimal of 0 or more, an amount of the currency",

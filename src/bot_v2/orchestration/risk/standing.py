@@ -167,7 +167,7 @@ def stand(
                 book.put_first_equity(state.scope, day, state.equity)
             first.append((book.first_equity(state.scope, day), state.currency))
     equities = [(state.equity, state.currency) for state in states] if limits.needs_equity else []
-    needs_cash = limits.min_cash_balance is not None
+    needs_cash = limits.needs_cash
     cash = [(state.cash, state.currency) for state in states] if needs_cash else []
     return Standing(
         currency=currency,
