@@ -185,6 +185,7 @@ def test_a_broker_is_added_by_options(shell: Shell, folder: Path) -> None:
     }
     ran = shell.run("add", "Live", "--type", "fake", "--live", "--default")
     assert "next: bot-v2 credentials set Live" in ran.out
+    assert "added sandbox to" in shell.run("add", "--type", "sandbox").out
     made = json.loads((folder / "brokers.json").read_text())
     assert (made["default_broker"], made["brokers"]["Live"]["paper_trading"]) == ("Live", False)
 

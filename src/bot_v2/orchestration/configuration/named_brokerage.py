@@ -20,8 +20,10 @@ from bot_v2.orchestration.configuration.overrides import (
     has_own_credentials,
 )
 from bot_v2.orchestration.configuration.places import FILE_NAME
+from bot_v2.orchestration.credentials.model import CredentialSet, set_name
 from bot_v2.orchestration.credentials.opening import open_vault
 from bot_v2.orchestration.credentials.vault import Vault
+from bot_v2.shared.types import Clock
 from bot_v2.simulation.clock import utc_now
 
 NEEDS_NO_CREDENTIALS: Final = frozenset({"paper", "simulation"})
@@ -34,6 +36,7 @@ def create_named_brokerage(
     desk: DeskSettings | None = None,
     vault: Vault | None = None,
     environ: Mapping[str, str] | None = None,
+    clock: Clock = utc_now,
 ) -> IBrokerage:
     """Make a broker of the desk; it is not connected yet.
 
@@ -43,6 +46,7 @@ def create_named_brokerage(
         vault: has the credentials. None: the one that settings and environment describe, which
             asks nobody for a passphrase.
         environ: the environment. None: that of this process.
+        clock: says what has expired.
 
     Raises:
         InvalidRequestError: there is no such broker, its settings are wrong, or it would trade
@@ -54,8 +58,14 @@ def create_named_brokerage(
     settings = load_settings(known) if desk is None else desk
     chosen = choose(settings, name, known)
     opened = vault or open_vault(known, stores=settings.credential_stores)
-    given: dict[str, object] = {**chosen.entry.settings, **_secrets(chosen, opened)}
-    broker = _make(chosen, given)
+    kept = _kept(chosen, opened)
+    secrets = {} if kept is None else kept.secrets(clock())
+    try:
+        broker = _make(chosen, {**chosen.entry.settings, **secrets})
+    except InvalidFieldError as error:
+        if error.value is None:
+            error.message += _what_is_lacking(chosen, kept, secrets)
+        raise
     _require_as_asked(chosen, broker)
     return broker
 
@@ -67,15 +77,30 @@ def credentials_name(name: str, entry: BrokerEntry) -> str | None:
     return entry.credentials
 
 
-def _secrets(chosen: Chosen, vault: Vault) -> dict[str, Secret]:
+def _kept(chosen: Chosen, vault: Vault) -> CredentialSet | None:
+    """Return the credentials that are kept for a broker. None: none are, or others come before."""
     wanted = credentials_name(chosen.name, chosen.entry)
     if wanted is None:
-        return {}
+        return None
     # A set that is named has to be there; one that is only looked for need not.
     kept = vault.get(wanted) if chosen.entry.credentials else vault.find(wanted)
     if kept is None or has_own_credentials(chosen, kept.fields):
-        return {}
-    return kept.secrets(utc_now())
+        return None
+    return kept
+
+
+def _what_is_lacking(
+    chosen: Chosen, kept: CredentialSet | None, secrets: Mapping[str, Secret]
+) -> str:
+    """Return what may be behind a setting that is lacking, as the end of a sentence."""
+    wanted = credentials_name(chosen.name, chosen.entry)
+    expired = sorted(set(kept.fields) - set(secrets)) if kept is not None else []
+    if wanted is None or (kept is not None and not expired):
+        return ""
+    advice = f"bot-v2 credentials set {set_name(wanted)}"
+    if expired:
+        return f". What was kept has expired ({', '.join(expired)}): {advice}"
+    return f". None are kept for it: {advice}"
 
 
 def _make(chosen: Chosen, given: Mapping[str, object]) -> IBrokerage:

@@ -38,19 +38,22 @@ def read(file: Path) -> bytes | None:
 def write(file: Path, content: bytes) -> None:
     """Replace a file's content in one step that outlives a loss of power.
 
+    A link stays one: what it leads to is replaced.
+
     Raises:
         StoreUnavailableError: it could not be done; the old content is there.
     """
     try:
-        make_folder(file.parent)
-        temporary = _write_beside(file, content)
+        target = file.resolve()
+        make_folder(target.parent)
+        temporary = _write_beside(target, content)
         try:
-            os.replace(temporary, file)
+            os.replace(temporary, target)
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-        _sync_folder(file.parent)
+        _sync_folder(target.parent)
     except OSError as error:
         raise StoreUnavailableError(
             f"{file} cannot be written: {error.strerror or error}"
@@ -74,9 +77,11 @@ def locked(file: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
         StoreBusyError: another one has been writing for too long.
         StoreUnavailableError: the lock cannot be made.
     """
-    lock = file.with_name(f"{file.name}.lock")
+    # Beside what a link leads to: two ways to one file have one lock.
+    target = file.resolve()
+    lock = target.with_name(f"{target.name}.lock")
     try:
-        make_folder(file.parent)
+        make_folder(target.parent)
         os.close(os.open(lock, os.O_CREAT | os.O_RDWR, FILE_MODE))
         # SQLite's own lock: it works alike on every system, and ends with the process.
         connection = sqlite3.connect(lock, timeout=timeout_s, isolation_level=None)
@@ -91,7 +96,7 @@ def locked(file: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
             ) from error
         except sqlite3.Error as error:
             raise StoreUnavailableError(f"{lock} is no lock: remove it ({error})") from error
-        _remove_leftovers(file)
+        _remove_leftovers(target)
         yield
     finally:
         connection.close()

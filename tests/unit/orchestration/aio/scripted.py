@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -151,21 +151,10 @@ class Scripted(FakeBrokerage):
         self, symbols: Sequence[str]
     ) -> AbstractContextManager[Iterator[QuoteEvent | StreamGap]]:
         """Yield `events`, then wait for the end."""
-        return self._stream()
+        return Stream(self)
 
-    @contextmanager
-    def _stream(self) -> Iterator[Iterator[QuoteEvent | StreamGap]]:
-        self.on_open()
-        self.streams_open += 1
-        self.opened += 1
-        closed = threading.Event()
-        try:
-            yield self._events(closed)
-        finally:
-            closed.set()
-            self.streams_open -= 1
-
-    def _events(self, closed: threading.Event) -> Iterator[QuoteEvent | StreamGap]:
+    def yield_until(self, closed: threading.Event) -> Iterator[QuoteEvent | StreamGap]:
+        """Yield, fail or wait as told."""
         for event in self.events:
             if isinstance(event, BaseException):
                 raise event
@@ -178,6 +167,24 @@ class Scripted(FakeBrokerage):
     def stream_orders(self) -> AbstractContextManager[Iterator[OrderEvent | StreamGap]]:
         """It is not declared."""
         raise AssertionError
+
+
+class Stream:
+    """A stream that only its own `__exit__` closes: none that is forgotten closes itself."""
+
+    def __init__(self, broker: Scripted) -> None:
+        self._broker = broker
+        self._closed = threading.Event()
+
+    def __enter__(self) -> Iterator[QuoteEvent | StreamGap]:
+        self._broker.on_open()
+        self._broker.streams_open += 1
+        self._broker.opened += 1
+        return self._broker.yield_until(self._closed)
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._broker.streams_open -= 1
 
 
 def taken(order_request: OrderRequest) -> OrderResult:

@@ -14,12 +14,13 @@ from bot_v2.features.brokerages.core.errors import InvalidFieldError
 from bot_v2.features.brokerages.core.secret import Secret
 from bot_v2.features.brokerages.core.settings import Settings
 from bot_v2.orchestration import registry
+from bot_v2.orchestration.broker_factory import BrokerageFactory
 from bot_v2.orchestration.configuration.model import BrokerEntry, DeskSettings
 from bot_v2.orchestration.configuration.named_brokerage import create_named_brokerage
 from bot_v2.orchestration.configuration.overrides import choose
 from bot_v2.orchestration.credentials.errors import CredentialsNotFoundError
 from bot_v2.orchestration.credentials.vault import Vault
-from tests.unit.orchestration.credentials.kit import MARK, a_vault
+from tests.unit.orchestration.credentials.kit import MARK, NOW, a_vault
 from tests.unit.orchestration.fake_brokerage import FakeBrokerage
 
 PAPER, LIVE, SANDBOX = "paper", "live", "sandbox"
@@ -61,11 +62,26 @@ def make_port(given: Mapping[str, object], environ: Mapping[str, str]) -> Made:
     return Made("live" if port == 2 else "paper")
 
 
+def make_keyed(given: Mapping[str, object], environ: Mapping[str, str]) -> Made:
+    """Refuse to be made without a key."""
+    source = Settings("KEYED", given, environ)
+    source.secret("other")
+    if source.secret("api_key") is None:
+        raise InvalidFieldError("KEYED_API_KEY", None, "a key")
+    return Made("paper")
+
+
 @pytest.fixture(autouse=True)
 def types(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Offer three types of brokerages, and an environment that names none."""
+    """Offer four types of brokerages."""
     own = registry.Registry("bot_v2.brokerages.of_tests")
-    for name, factory in (("acme", make_acme), ("boxed", make_boxed), ("ported", make_port)):
+    offered: dict[str, BrokerageFactory] = {
+        "acme": make_acme,
+        "boxed": make_boxed,
+        "keyed": make_keyed,
+        "ported": make_port,
+    }
+    for name, factory in offered.items():
         own.register(name, factory)
     for module in ("registry", "broker_factory"):
         monkeypatch.setattr(f"bot_v2.orchestration.{module}.REGISTRY", own)
@@ -230,6 +246,26 @@ def test_other_mistakes_are_the_brokerages_own() -> None:
         make(desk(main=acme(credentials=None, fed="x")))
     with pytest.raises(InvalidFieldError, match="PORTED_PORT"):
         make(desk(a=BrokerEntry(type="ported", credentials=None, settings={"port": "x"})))
+
+
+def half(vault: Vault) -> Vault:
+    """Return a vault with a set that has something else than the key."""
+    vault.set_fields("half", {"other": Secret("o")})
+    return vault
+
+
+def test_what_lacks_credentials_says_how_to_keep_them(vault: Vault) -> None:
+    """The brokerage's own error, and the command; a broker that needs none is told of none."""
+    with pytest.raises(InvalidFieldError, match=r"KEYED_API_KEY is None.*credentials set my-main"):
+        make(desk(My_Main=BrokerEntry(type="keyed")), vault)
+    vault.set_fields("old", {"api_key": Secret(MARK)}, expires_at=NOW)
+    with pytest.raises(InvalidFieldError, match=r"has expired \(api_key\): bot-v2 credentials set"):
+        make(desk(old=BrokerEntry(type="keyed")), vault)
+    with pytest.raises(InvalidFieldError, match=r"KEYED_API_KEY is None; accepted: a key \["):
+        make(desk(main=BrokerEntry(type="keyed", credentials="half")), half(vault))
+    none = BrokerEntry(type="keyed", credentials=None)
+    with pytest.raises(InvalidFieldError, match=r"KEYED_API_KEY is None; accepted: a key \["):
+        make(desk(a=none), vault)
 
 
 def test_everything_is_found_from_the_environment(

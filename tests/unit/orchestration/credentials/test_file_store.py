@@ -266,6 +266,23 @@ def test_a_lock_or_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
         a_file_store(tmp_path).put_all({"main": a_set()})
 
 
+@POSIX
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """What it leads to is written, and the lock is one for both ways to it."""
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "credentials.enc"
+    link.symlink_to(tmp_path / "real" / "kept.enc")
+    store = a_file_store(tmp_path)
+    store.put_all({"main": a_set()})
+    store.put_all({"b": a_set("b")})
+    assert link.is_symlink()
+    assert sorted(one.name for one in (tmp_path / "real").iterdir()) == [
+        "kept.enc",
+        "kept.enc.lock",
+    ]
+    assert len(a_file_store(tmp_path).list_sets()) == 2
+
+
 @AS_USER
 def test_a_file_that_may_not_be_read_is_said(tmp_path: Path) -> None:
     """Not an empty store: what it hides must not be replaced by something older."""

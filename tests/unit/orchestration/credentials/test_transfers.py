@@ -185,14 +185,15 @@ def test_the_old_database_is_not_changed(tmp_path: Path, monkeypatch: pytest.Mon
     """It is opened for reading only, and a name with odd signs is no hindrance."""
     database = old_database(tmp_path, {"service": "a", "api_key": "k"})
     before = database.read_bytes()
-    opened = []
+    opened: list[sqlite3.Connection] = []
     connect = sqlite3.connect
 
     def watched(address: str, **named: Any) -> sqlite3.Connection:
-        opened.append(connect(address, **named))
+        connection: sqlite3.Connection = connect(address, **named)
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            opened[-1].execute("CREATE TABLE more (id)")
-        return opened[-1]
+            connection.execute("CREATE TABLE more (id)")
+        opened.append(connection)
+        return connection
 
     monkeypatch.setattr(sqlite3, "connect", watched)
     assert list(read_mcube3(database).sets) == ["a"]

@@ -149,12 +149,12 @@ def test_who_connects_too_late_is_disconnected_again(ends: str) -> None:
 
 def test_a_read_that_hangs_is_missing_and_not_made_twice() -> None:
     """Who does not answer in time is missing; what waited behind it is not asked any more."""
-    settings = DeskSettings(watch_interval_s=None, read_timeout_s=0.05, read_threads=1)
+    settings = DeskSettings(watch_interval_s=None, read_timeout_s=0.02, read_threads=1)
     hanging = Account()
     hanging.hold.clear()
     with MultiBrokerManager(settings) as manager:
         manager.add("hanging", hanging)
-        for _ in range(3):
+        for _ in range(20):
             positions = manager.read_positions()
             assert positions.positions == ()
             assert positions.as_of is None
@@ -163,8 +163,8 @@ def test_a_read_that_hangs_is_missing_and_not_made_twice() -> None:
             assert missing.error.operation == "list_positions"
         hanging.hold.set()
         assert wait_until(lambda: bool(manager.read_positions().as_of))
-        # The first question, and those that were asked when it answered again.
-        assert hanging.asked["list_positions"] < 3 + 2
+        # The first question, and what was asked when it answered again.
+        assert hanging.asked["list_positions"] < 20
 
 
 def test_what_no_adapter_should_raise_is_missing_too(manager: MultiBrokerManager) -> None:
