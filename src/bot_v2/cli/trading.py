@@ -11,6 +11,7 @@ import typer
 
 from bot_v2.cli import options as given
 from bot_v2.cli.journal_session import journalled
+from bot_v2.cli.new_risk import refuse_new_risk
 from bot_v2.cli.order_terms import OrderTerms, by_option, request_from, sentence_for
 from bot_v2.cli.output import Output
 from bot_v2.cli.reporting import reporting
@@ -112,6 +113,7 @@ def _trade(terms: OrderTerms, target: Target, yes: bool, as_json: bool) -> None:
             if request.client_order_id is None:
                 # Made here and not by the adapter, so that it is known however the call ends.
                 request = attrs.evolve(request, client_order_id=idempotency_of(broker).make_id())
+            refuse_new_risk(broker, request)
             confirm(broker, sentence_for(request), yes=yes)
             result = _place(broker, request, target)
             output.show(result, lambda: _show_result(output, result))
