@@ -24,8 +24,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST_ARGS = tuple(shlex.split(os.environ.get("PYTEST_ARGS", "")))
 PYTEST_NO_TESTS = 5
-# The tests of one class or module stay together: they share a venue.
-IN_TWO_PROCESSES = ("-n", "2", "--dist", "loadscope")
+CORES = os.cpu_count() or 1
+# Twice as many as there are cores, since many tests wait for sockets. The tests of one class or
+# module stay together: they share a venue.
+IN_PROCESSES = ("-n", str(min(2 * CORES, 8)), "--dist", "loadscope")
 LINT_IMPORTS = (
     "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-logo'])"
 )
@@ -40,7 +42,7 @@ def module(name: str, *arguments: str) -> tuple[str, ...]:
 
 def pytest(selection: str, *, covered: bool) -> tuple[str, ...]:
     """Return the command that runs the tests of a selection of markers."""
-    arguments = ("pytest", "-q", "-m", selection, *IN_TWO_PROCESSES, *PYTEST_ARGS)
+    arguments = ("pytest", "-q", "-m", selection, *IN_PROCESSES, *PYTEST_ARGS)
     return module("coverage", "run", "-m", *arguments) if covered else module(*arguments)
 
 
@@ -79,21 +81,19 @@ PARTS = (
     Part("imports", 15, ((sys.executable, "-c", LINT_IMPORTS),)),
     Part(
         "tests",
-        330,
+        390,
         (module("coverage", "erase"), pytest("not nightly and not uncovered", covered=True)),
         runs_tests=True,
     ),
     Part(
         "tests without coverage",
-        120,
+        200,
         (pytest("uncovered and not nightly", covered=False),),
         runs_tests=True,
         may_be_empty=True,
     ),
     Part("coverage", 20, ((sys.executable, "tools/check_coverage.py"),)),
 )
-
-CORES = os.cpu_count() or 1
 
 NIGHTLY = (
     Part(

@@ -67,5 +67,6 @@ def contract_profile() -> ContractProfile:
     return ContractProfile(secrets=(API_KEY,), health_timeout_s=HANGING_S + 0.5)
 
 
+@pytest.mark.uncovered
 class TestAcme(BrokerageContract):
     """Acme keeps the contract."""

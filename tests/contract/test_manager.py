@@ -31,6 +31,7 @@ def manager(paper: PaperBrokerage) -> Iterator[MultiBrokerManager]:
         yield made
 
 
+@pytest.mark.uncovered
 class TestBrokerView(BrokerageContract):
     """A view keeps the contract."""
 

@@ -180,6 +180,7 @@ def test_certification_takes_fewer_than_twenty_lines() -> None:
     assert 0 < len(lines) < CERTIFICATION_LINES
 
 
+@pytest.mark.nightly
 @pytest.mark.uncovered
 def test_it_is_certified(acme: Installed, tmp_path: Path) -> None:
     """Its own tests run the contract suite on the installed distribution, and no card fails."""
