@@ -67,6 +67,7 @@ class TestAsyncPaper(BrokerageContract):
         return lambda: twin(paper.another())
 
 
+@pytest.mark.nightly
 @pytest.mark.uncovered
 class TestAsyncOverAWire(test_coinbase.TestSpot):
     """Over the wire of a simulator."""
