@@ -22,6 +22,7 @@ import attrs
 from bot_v2.features.brokerages.core.account_summary import FeeRates
 from bot_v2.features.brokerages.core.capabilities import SupportsQuotes, supports
 from bot_v2.features.brokerages.core.decimals import EXACT
+from bot_v2.features.brokerages.core.declarations import idempotency_of
 from bot_v2.features.brokerages.core.errors import (
     MarketDataUnavailableError,
     UnsupportedOperationError,
@@ -59,6 +60,7 @@ from bot_v2.orchestration.desk.rebalancing import (
     plan,
     read_account,
 )
+from bot_v2.orchestration.desk.rebalancing_orders import TradeResult, carry_out
 from bot_v2.orchestration.desk.settings import DeskSettings
 from bot_v2.orchestration.desk.totals import Conversion, Rate, Total, convert
 from bot_v2.orchestration.desk.trading import TradingPool
@@ -268,6 +270,27 @@ class MultiBrokerManager(TradingPool):
             brokers,
         )
         return plan(answers, targets, rates=rates)
+
+    def rebalance(self, confirmed: RebalancingPlan, rebalancing_id: str) -> tuple[TradeResult, ...]:
+        """Send the orders of a plan that was looked at, at the market's price, sales first.
+
+        Under the same id the same plan sends no order a second time. An order that is not placed,
+        or of which nobody knows, ends the orders of its account: the rest is told as not tried.
+
+        Args:
+            confirmed: the plan.
+            rebalancing_id: the id of the whole, unlike any other's.
+
+        Raises:
+            InvalidRequestError: the manager has no journal; nothing was sent.
+        """
+        self._trading()
+        return carry_out(
+            confirmed,
+            rebalancing_id,
+            self.executor,
+            lambda name: idempotency_of(self._roster.get(name).broker),
+        )
 
     # What is kept for a while.
 
