@@ -25,7 +25,8 @@ from bot_v2.features.brokerages.core.errors import (
     InvalidRequestError,
 )
 from bot_v2.features.brokerages.core.health import BrokerHealth
-from bot_v2.orchestration.health_delivery import QUEUE_MAX, ChangeStream, EventDispatcher
+from bot_v2.orchestration.bounded_stream import QUEUE_MAX
+from bot_v2.orchestration.health_delivery import ChangeStream, EventDispatcher
 from bot_v2.orchestration.health_schedule import BrokerSchedule
 from bot_v2.orchestration.health_states import (
     HealthChange,

@@ -23,12 +23,12 @@ from bot_v2.features.brokerages.core.events import OrderEvent, StreamGap
 from bot_v2.features.brokerages.core.order_changes import OrderModification
 from bot_v2.features.brokerages.core.order_request import OrderRequest
 from bot_v2.features.brokerages.core.orders import Order, OrderResult
+from bot_v2.orchestration.bounded_stream import QUEUE_MAX
 from bot_v2.orchestration.execution.bookkeeping import Bookkeeper
 from bot_v2.orchestration.execution.changing import Changer
 from bot_v2.orchestration.execution.closing import Closer
 from bot_v2.orchestration.execution.context import ExecutionContext, result_of
 from bot_v2.orchestration.execution.events import (
-    QUEUE_MAX,
     EventBoard,
     EventStream,
     ExecutionEvent,

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from types import TracebackType
 from typing import Final
 
 import attrs
 
-from bot_v2.features.brokerages.core.errors import BrokerageError, InvalidFieldError
-from bot_v2.features.brokerages.core.events import StreamGap
+from bot_v2.features.brokerages.core.errors import BrokerageError
 from bot_v2.features.brokerages.core.fills import Fill
 from bot_v2.features.brokerages.core.orders import Order
+from bot_v2.orchestration.bounded_stream import BoundedStream
 from bot_v2.orchestration.execution.settings import ExitPolicy
 from bot_v2.orchestration.journal.watch_records import ExitCause
 from bot_v2.shared.types import Clock
 
 _LOGGER = logging.getLogger(__name__)
-
-QUEUE_MAX: Final = 1_000
-"""How many events may wait for a slow reader."""
-
-_WAKE_S: Final = 1.0
-"""How long a reader waits at a stretch: on Windows, Ctrl-C does not interrupt a single wait."""
 
 
 class EventKind(StrEnum):
@@ -144,72 +136,8 @@ class ExecutionEvent:
     """What happened, for a person."""
 
 
-class EventStream:
-    """Events as they come: iterate over it, and leave its `with` or close it.
-
-    Iterating waits for the next event, and ends when the stream is closed. Where the queue
-    overflows the oldest events give way, and a StreamGap says in their place how many.
-    """
-
-    def __init__(
-        self, clock: Clock, queue_max: int, on_close: Callable[[EventStream], None]
-    ) -> None:
-        """Start empty and open.
-
-        Raises:
-            InvalidFieldError: the queue has no room.
-        """
-        if queue_max < 1:
-            raise InvalidFieldError("queue_max", queue_max, "1 or more events")
-        self._clock = clock
-        self._queue_max = queue_max
-        self._on_close = on_close
-        self._events: deque[ExecutionEvent] = deque()
-        self._missed = 0
-        self._is_closed = False
-        self._condition = threading.Condition()
-
-    def publish(self, event: ExecutionEvent) -> None:
-        """Append an event; never waits for the reader."""
-        with self._condition:
-            if len(self._events) == self._queue_max:
-                self._events.popleft()
-                self._missed += 1
-            self._events.append(event)
-            self._condition.notify()
-
-    def close(self) -> None:
-        """End the stream once what has come is read. Twice is harmless."""
-        self._on_close(self)
-        with self._condition:
-            self._is_closed = True
-            self._condition.notify_all()
-
-    def __enter__(self) -> EventStream:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[ExecutionEvent | StreamGap]:
-        return self
-
-    def __next__(self) -> ExecutionEvent | StreamGap:
-        with self._condition:
-            while not self._events:
-                if self._is_closed:
-                    raise StopIteration
-                self._condition.wait(_WAKE_S)
-            if self._missed:
-                missed, self._missed = self._missed, 0
-                reason = f"more than {self._queue_max} events waited to be read"
-                return StreamGap(timestamp=self._clock(), reason=reason, missed=missed)
-            return self._events.popleft()
+class EventStream(BoundedStream[ExecutionEvent]):
+    """Events of an executor as they come."""
 
 
 class EventBoard:
